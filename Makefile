@@ -1,0 +1,131 @@
+# courser: no configure step. `make` builds build/, `make test` is the inner loop, `make check` is everything.
+# BUILD=dir  another build directory     SAN=address,undefined  sanitizers     COV=1  gcov     CI=1  warnings are errors
+
+BUILD   ?= build
+VERSION := $(shell sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md | head -n 1)
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+PKGS    := libcurl jansson yaml-0.1 libgit2 libarchive libseccomp libcap libcrypto sqlite3 libmicrohttpd zlib
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wcast-qual \
+	-Wwrite-strings -Wundef -Wformat=2 -Wswitch-enum -Wnull-dereference
+ifneq ($(findstring clang,$(CC)),)
+WARN += -Wthread-safety -Wcomma -Wunreachable-code -Wimplicit-fallthrough
+else
+WARN += -Wimplicit-fallthrough=5
+endif
+ifdef CI
+WARN += -Werror
+endif
+HARD := -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero -fno-common -fvisibility=hidden
+ifeq ($(shell uname -m),x86_64)
+HARD += -fcf-protection
+endif
+ifdef SAN
+OPT := -O1 -g -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -DCOURSER_SANITIZED=1
+LDSAN := -fsanitize=$(SAN)
+else ifdef COV
+OPT := -O0 -g --coverage -DCOURSER_COVERAGE=1
+LDSAN := --coverage
+else
+OPT := -O2 -g -D_FORTIFY_SOURCE=3
+endif
+CFLAGS ?=
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. -DVERSION='"$(VERSION)"' $(OPT) $(HARD) $(WARN) $(CFLAGS) \
+	-ffile-prefix-map=$(CURDIR)=. $(shell pkg-config --cflags $(PKGS))
+ALL_LDFLAGS := -Wl,-z,relro,-z,now -Wl,--as-needed $(LDSAN) $(LDFLAGS)
+
+# A file that ends in _main.c is the main of a role; every other file belongs to its folder's archive.
+FOLDERS := runner executor protocol sandbox base
+SRC     := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.c))
+MAINS   := $(filter %_main.c,$(SRC))
+ARCHIVES := $(foreach d,$(FOLDERS),$(BUILD)/lib$(d).a)
+obj      = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+# Role -> its main and the libraries that it, and no other, is linked with.
+ROLES := $(notdir $(patsubst %_main.c,%,$(MAINS)))
+LIBS_courser  := yaml-0.1
+LIBS_spawner  := libseccomp libcap
+LIBS_init     :=
+LIBS_worker   := jansson libcap libseccomp
+LIBS_courier  := libcurl jansson libseccomp libcrypto zlib
+LIBS_keeper   := libcurl jansson libseccomp libcrypto zlib
+LIBS_fetcher  := libgit2 libcurl libseccomp
+LIBS_packer   := libgit2 libarchive libseccomp libcap
+LIBS_recorder := sqlite3 libmicrohttpd libseccomp
+binary   = $(BUILD)/$(if $(filter courser,$(1)),courser,courser-$(1))
+BINARIES := $(foreach r,$(ROLES),$(call binary,$(r)))
+
+all: $(BINARIES) ## build the command and its roles
+	@:
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c $< -o $@
+
+define archive
+$(BUILD)/lib$(1).a: $(call obj,$(filter-out %_main.c,$(wildcard $(1)/*.c)))
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach d,$(FOLDERS),$(eval $(call archive,$(d))))
+
+static_if = $(if $(filter init,$(1)),$(if $(SAN),,-static-pie),-pie)
+define role
+$(call binary,$(1)): $(call obj,$(filter %/$(1)_main.c,$(MAINS))) $(ARCHIVES)
+	$(CC) $(call static_if,$(1)) -o $$@ $$^ $(ALL_LDFLAGS) $(if $(LIBS_$(1)),$(shell pkg-config --libs $(LIBS_$(1))))
+endef
+$(foreach r,$(ROLES),$(eval $(call role,$(r))))
+
+# --- tests -----------------------------------------------------------------------------------------
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+TEST_LIBS = $(shell pkg-config --libs check $(PKGS)) -lm
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(TEST_LIBS)
+
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(TEST_LIBS)
+
+unit: $(UNIT) ## unit tests (pure modules: no root, no network)
+	@tests/unit/run $(BUILD) $(UNIT)
+
+corpus: $(FUZZ) ## replay every fuzz target's corpus
+	@tests/fuzz/replay $(BUILD) $(FUZZ)
+
+integration: all ## integration tests with real parts
+	@tests/integration/run $(BUILD)
+
+test: all unit corpus integration ## the inner loop: one build, unit, corpora, integration
+	@:
+
+fuzz: ## fuzz every target for FUZZ_SECONDS (20) with libFuzzer
+	@tests/fuzz/smoke $(BUILD)/fuzzing $(or $(FUZZ_SECONDS),20)
+
+lint: ## house rules, formatting, include rules, library jail
+	@tests/lint/run
+
+check: ## everything, as CI runs it: installs what is missing, then lint to coverage
+	@tests/check
+
+bench: all ## figures beside their floor and their peers
+	@tests/bench/run $(BUILD)
+
+demo: ## install what is missing, build, and run the main job end to end
+	@contrib/demo/run
+
+deps: ## install the packages that building and testing need (root or sudo)
+	@contrib/deps
+
+clean distclean: ## remove what was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\)[a-z ]*:.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: all unit corpus integration test fuzz lint check bench demo deps clean distclean help
+.SECONDARY:
+.DELETE_ON_ERROR:
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c)))

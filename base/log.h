@@ -1,0 +1,29 @@
+/* The daemon's own log: one logfmt line an event, to stderr. A job's log is not this one. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
+
+/* Lines below level are not written (default LOG_INFO). role is shown as role=… on each line;
+ * borrowed for good. */
+void log_setup(const char *role, enum log_level level) __attribute__((nonnull));
+
+/* "debug", "info", "warn"/"warning", "error". */
+bool log_level_named(const char *name, enum log_level *ret) __attribute__((nonnull));
+
+/*
+ * time=… level=… role=… msg="…" key=value …
+ * After msg come pairs of strings, key then value, ended by NULL; values are quoted and their control
+ * bytes escaped. A NULL value leaves the pair out. Lines over 4 KiB are cut. Never fails.
+ */
+void log_line(enum log_level level, const char *msg, ...)
+	__attribute__((nonnull(2), sentinel, cold));
+
+#define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
+#define log_warn(...) log_line(LOG_WARNING, __VA_ARGS__)
+#define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+
+#endif
