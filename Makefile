@@ -58,21 +58,24 @@ BINARIES := $(foreach r,$(ROLES),$(call binary,$(r)))
 all: $(BINARIES) ## build the command and its roles
 	@:
 
+# Quiet by default: V=1 shows the commands.
+say = $(if $(V),,@echo '  $(1)' $(2);)
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c $< -o $@
+	$(call say,cc,$<)$(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c $< -o $@
 
 define archive
 $(BUILD)/lib$(1).a: $(call obj,$(filter-out %_main.c,$(wildcard $(1)/*.c)))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(call say,ar,$$@)ar rcs $$@ $$^
 endef
 $(foreach d,$(FOLDERS),$(eval $(call archive,$(d))))
 
 static_if = $(if $(filter init,$(1)),$(if $(SAN),,-static-pie),-pie)
 define role
 $(call binary,$(1)): $(call obj,$(filter %/$(1)_main.c,$(MAINS))) $(ARCHIVES)
-	$(CC) $(call static_if,$(1)) -o $$@ $$^ $(ALL_LDFLAGS) $(if $(LIBS_$(1)),$(shell pkg-config --libs $(LIBS_$(1))))
+	$$(call say,ld,$$@)$(CC) $(call static_if,$(1)) -o $$@ $$^ $(ALL_LDFLAGS) $(if $(LIBS_$(1)),$(shell pkg-config --libs $(LIBS_$(1))))
 endef
 $(foreach r,$(ROLES),$(eval $(call role,$(r))))
 
@@ -83,11 +86,11 @@ TEST_LIBS = $(shell pkg-config --libs check $(PKGS)) -lm
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(TEST_LIBS)
+	$(call say,ld,$@)$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(TEST_LIBS)
 
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(TEST_LIBS)
+	$(call say,ld,$@)$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(TEST_LIBS)
 
 unit: $(UNIT) ## unit tests (pure modules: no root, no network)
 	@tests/unit/run $(BUILD) $(UNIT)
