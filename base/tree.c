@@ -47,13 +47,29 @@ static int try_unlink(int dir, const char *name, struct err *e)
 	return errno == ENOTEMPTY || errno == EEXIST ? 0 : err_sys(e, "%s", name);
 }
 
+/* Let the owner in. Nothing else can put a link at name meanwhile: the job is dead. */
+static void unlock(int dir, const char *name)
+{
+	struct stat st;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+		return;
+	if ((st.st_mode & 0700) != 0700 && fchmodat(dir, name, 0700, 0) < 0)
+		return; /* what is tried next reports it */
+}
+
+static int open_dir(int dir, const char *name)
+{
+	unlock(dir, name);
+	return openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
 static int move_up(struct walk *w, int dir, const char *name, struct err *e)
 {
 	char fresh[64];
 	int gone = try_unlink(dir, name, e);
 	if (gone != 0)
 		return gone < 0 ? -1 : 0;
-	fchmodat(dir, name, 0700, 0); /* a directory is renamed only by who may write to it */
+	unlock(dir, name); /* a directory is moved only by who may write to it */
 	do
 		snprintf(fresh, sizeof fresh, ".courser-gone-%lu", w->serial++);
 	while (renameat2(dir, name, w->top, fresh, RENAME_NOREPLACE) < 0 && errno == EEXIST);
@@ -69,8 +85,7 @@ static int drop(struct walk *w, int dir, const char *name, struct err *e)
 	int gone = try_unlink(dir, name, e);
 	if (gone != 0)
 		return gone < 0 ? -1 : 0;
-	fchmodat(dir, name, 0700, 0);
-	autofd fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	autofd fd = open_dir(dir, name);
 	if (fd < 0)
 		return err_sys(e, "%s", name);
 	if (each_entry(w, fd, move_up, e) < 0)
@@ -83,10 +98,7 @@ int fd_remove_tree(int dir, const char *name, struct err *e)
 	int gone = try_unlink(dir, name, e);
 	if (gone != 0)
 		return gone < 0 ? -1 : 0;
-	fchmodat(dir, name, 0700, 0);
-	struct walk w = {
-		.top = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW),
-	};
+	struct walk w = { .top = open_dir(dir, name) };
 	autofd top = w.top;
 	if (top < 0)
 		return err_sys(e, "%s", name);
