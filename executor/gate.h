@@ -1,0 +1,72 @@
+/*
+ * What a worker may ask of the supervisor, and what the supervisor tells a worker: the messages on
+ * the worker's fd 3 (base/msg). The supervisor serves them through a table of request, phase and
+ * "once" (runner/gate_serve.c): a worker that was taken over gains nothing by asking out of order.
+ *
+ * worker to supervisor                                  reply
+ * HELLO    u64 job, u32 phase                           none; the first message on each connection
+ * SANDBOX  struct gate_sandbox                          GRANTED + init's socket and pidfd, str notes
+ * FETCHER  u32 own, str url                             GRANTED + socket of a fetcher (executor/fetch.h)
+ * PACKER                                                GRANTED + socket of a packer (executor/pack.h)
+ * KEEPER                                                GRANTED + socket of a keeper (executor/secrets.h)
+ * PHASE    u32 phase                                    none
+ *
+ * A worker that has written "end" to its journal exits; its exit is the message.
+ *
+ * supervisor to worker
+ * GRANTED / REFUSED (str why)   the answer to the one request that is open
+ * GO                            the forge has accepted: work may begin
+ * CANCEL   u32 enum gate_cancel
+ */
+#ifndef EXECUTOR_GATE_H
+#define EXECUTOR_GATE_H
+
+#include "base/msg.h"
+#include "executor/phase.h"
+
+enum gate_type {
+	GATE_HELLO = 1,
+	GATE_SANDBOX,
+	GATE_FETCHER,
+	GATE_PACKER,
+	GATE_KEEPER,
+	GATE_PHASE,
+	GATE_TYPES, /* what a worker may send ends here */
+	GATE_GRANTED = 64,
+	GATE_REFUSED,
+	GATE_GO,
+	GATE_CANCEL,
+};
+
+enum gate_cancel {
+	GATE_CANCEL_NONE,
+	GATE_CANCEL_GRACEFUL,  /* the script is ended, after_script still runs */
+	GATE_CANCEL_ABORT,     /* everything ends now */
+	GATE_CANCEL_INTERRUPT, /* the runner stops: as abort, and the reason is ours */
+};
+
+/* The fds that a worker starts with. */
+enum worker_fd {
+	WORKER_SUPERVISOR = 3,
+	WORKER_PAYLOAD, /* sealed memfd: what the forge sent */
+	WORKER_LOG,
+	WORKER_EVENTS,
+	WORKER_DOORBELL,
+	WORKER_LISTEN,   /* a later supervisor connects here */
+	WORKER_SETTINGS, /* sealed memfd: executor/settings.h */
+	WORKER_FDS_END,
+};
+
+struct gate_sandbox {
+	const char *project_dir; /* inside: "/builds/group/project" */
+	const char *origin;      /* scheme://host[:port] of the repository; "" no sources */
+	uint64_t project_id;
+	uint32_t protected_ref;  /* 1: objects and trees of protected refs */
+	uint32_t kept;           /* 1: the tree of the last job of this project, slot and trust */
+};
+
+void gate_put_sandbox(struct msg *m, const struct gate_sandbox *s) __attribute__((nonnull));
+/* Strings point into m. Malformed fields show in msg_end. */
+void gate_get_sandbox(struct msg *m, struct gate_sandbox *ret) __attribute__((nonnull));
+
+#endif

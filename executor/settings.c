@@ -1,0 +1,97 @@
+#include "executor/settings.h"
+
+#include "base/str.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+enum { VALUE_MAX = 1 << 20 };
+
+struct row {
+	const char *key;
+	size_t offset;
+	bool number;
+};
+
+#define TEXT(k) { #k, offsetof(struct settings, k), false }
+#define NUMBER(k) { #k, offsetof(struct settings, k), true }
+
+static const struct row rows[] = {
+	TEXT(runner_name), TEXT(short_token), TEXT(system_id), TEXT(server_url), TEXT(shell),
+	TEXT(builds_dir), TEXT(network), TEXT(hostname), TEXT(environment), TEXT(feature_flags),
+	TEXT(pre_get_sources), TEXT(post_get_sources), TEXT(pre_build), TEXT(post_build),
+	TEXT(notes), TEXT(ca_file), NUMBER(output_limit), NUMBER(concurrent_id),
+	NUMBER(concurrent_project_id), NUMBER(cancel_int_ms), NUMBER(cancel_term_ms),
+	NUMBER(drain_ms), NUMBER(get_sources_ms), NUMBER(debug_trace_off), NUMBER(prepaid_ms),
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static const char **text_at(struct settings *s, const struct row *r)
+{
+	return (const char **)(void *)((char *)s + r->offset);
+}
+
+static uint64_t *number_at(struct settings *s, const struct row *r)
+{
+	return (uint64_t *)(void *)((char *)s + r->offset);
+}
+
+int settings_write(const struct settings *s, struct buf *out, struct err *e)
+{
+	struct settings copy = *s;
+	for (size_t i = 0; i < ROWS; i++) {
+		const struct row *r = &rows[i];
+		if (buf_printf(out, e, "%s=", r->key) < 0)
+			return -1;
+		const char *text = r->number ? NULL : *text_at(&copy, r);
+		int ok = r->number ? buf_printf(out, e, "%" PRIu64, *number_at(&copy, r)) :
+				     str_quote(out, text ? text : "", text ? strlen(text) : 0, e);
+		if (ok < 0 || buf_char(out, '\n', e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static const struct row *row_of(const char *key, size_t n)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (strlen(rows[i].key) == n && strncmp(rows[i].key, key, n) == 0)
+			return &rows[i];
+	return NULL;
+}
+
+static int take(const struct row *r, const struct buf *value, struct arena *a,
+		struct settings *ret, struct err *e)
+{
+	if (!r->number) {
+		*text_at(ret, r) = arena_strndup(a, buf_cstr(value), value->len, e);
+		return *text_at(ret, r) ? 0 : -1;
+	}
+	if (!str_u64(buf_cstr(value), UINT64_MAX, number_at(ret, r)))
+		return err_set(e, EINVAL, "settings: %s is not a number", r->key);
+	return 0;
+}
+
+int settings_read(const char *text, struct arena *a, struct settings *ret, struct err *e)
+{
+	*ret = (struct settings){ 0 };
+	for (size_t i = 0; i < ROWS; i++)
+		if (!rows[i].number)
+			*text_at(ret, &rows[i]) = "";
+	while (*text) {
+		autobuf value = BUF(VALUE_MAX);
+		size_t n = strcspn(text, "=\n");
+		const struct row *r = row_of(text, n);
+		if (!r || text[n] != '=')
+			return err_set(e, EINVAL, "settings: unknown key %.*s", (int)n, text);
+		text += n + 1;
+		if (!str_unquote(&text, &value) || *text != '\n')
+			return err_set(e, EINVAL, "settings: malformed value of %s", r->key);
+		text++;
+		if (take(r, &value, a, ret, e) < 0)
+			return -1;
+	}
+	return 0;
+}
