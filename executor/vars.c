@@ -168,17 +168,23 @@ static const char *files_dir(const struct vars *v)
 	return dir ? dir->value : "";
 }
 
-static int put_reference(const struct vars *v, const char *name, size_t n, struct buf *out,
-			 struct err *e)
+/* What is being expanded: with the values as defined, or with what the job sees. */
+struct expansion {
+	const struct vars *vars;
+	struct buf *out;
+	bool resolved;
+};
+
+static int put_reference(const struct expansion *x, const char *name, size_t n, struct err *e)
 {
 	if (n == 1 && name[0] == '$')
-		return buf_char(out, '$', e);
-	const struct var *var = find(v, name, n);
+		return buf_char(x->out, '$', e);
+	const struct var *var = find(x->vars, name, n);
 	if (!var)
 		return 0;
 	if (var->flags & VAR_FILE)
-		return buf_printf(out, e, "%s/%s", files_dir(v), var->key);
-	return buf_add(out, var->value, var->n, e);
+		return buf_printf(x->out, e, "%s/%s", files_dir(x->vars), var->key);
+	return buf_str(x->out, x->resolved && var->env ? var->env : var->value, e);
 }
 
 static bool is_special(char c)
@@ -214,47 +220,50 @@ static struct reference reference_at(const char *s)
 	return (struct reference){ s + 1, n, n + 2 };
 }
 
-static int expand(const struct vars *v, const char *text, struct buf *out, struct err *e)
+static int expand_into(const struct expansion *x, const char *text, struct err *e)
 {
 	for (const char *at = text;;) {
 		const char *dollar = strchrnul(at, '$');
-		if (buf_add(out, at, (size_t)(dollar - at), e) < 0)
+		if (buf_add(x->out, at, (size_t)(dollar - at), e) < 0)
 			return -1;
 		if (*dollar == '\0')
 			return 0;
 		struct reference r = reference_at(dollar + 1);
-		int put = r.width == 0 ? buf_char(out, '$', e)
-			  : r.n        ? put_reference(v, r.name, r.n, out, e)
-				       : 0;
+		int put = 0;
+		if (r.width == 0)
+			put = buf_char(x->out, '$', e);
+		else if (r.n)
+			put = put_reference(x, r.name, r.n, e);
 		if (put < 0)
 			return -1;
 		at = dollar + 1 + r.width;
 	}
 }
 
-static void wipe(struct buf *b)
+static const char *expand(const struct vars *v, struct arena *a, const char *text, bool resolved,
+			  struct err *e)
 {
-	buf_wipe(b);
+	__attribute__((cleanup(buf_wipe))) struct buf out = BUF(VARS_EXPANDED_MAX);
+	struct expansion x = { .vars = v, .out = &out, .resolved = resolved };
+	if (!strchr(text, '$'))
+		return arena_strdup(a, text, e);
+	if (expand_into(&x, text, e) < 0)
+		return NULL;
+	return arena_strndup(a, buf_cstr(&out), out.len, e);
 }
 
 const char *vars_expand(const struct vars *v, struct arena *a, const char *text, struct err *e)
 {
-	__attribute__((cleanup(wipe))) struct buf out = BUF(VARS_EXPANDED_MAX);
-	if (!strchr(text, '$'))
-		return arena_strdup(a, text, e);
-	if (expand(v, text, &out, e) < 0)
-		return NULL;
-	return arena_strndup(a, buf_cstr(&out), out.len, e);
+	return expand(v, a, text, true, e);
 }
 
 static int resolve(struct vars *v, struct var *var, struct err *e)
 {
 	var->content = var->value;
 	var->content_n = var->n;
-	/* A value with a NUL came from a secret: raw, or cut at the NUL by nothing but this check.
-	 */
-	if (!(var->flags & VAR_RAW) && strlen(var->value) == var->n && strchr(var->value, '$')) {
-		var->content = vars_expand(v, v->arena, var->value, e);
+	bool text = strlen(var->value) == var->n; /* what holds a NUL is not expanded */
+	if (text && !(var->flags & VAR_RAW) && strchr(var->value, '$')) {
+		var->content = expand(v, v->arena, var->value, false, e);
 		if (!var->content)
 			return -1;
 		var->content_n = strlen(var->content);

@@ -62,7 +62,8 @@ int vars_add(struct vars *v, const struct job_var *var, struct err *e)
  * more definitions. An error names the variable. */
 int vars_resolve(struct vars *v, struct err *e) __attribute__((nonnull, warn_unused_result));
 
-/* text expanded with the values as defined; memory is a's. NULL with e set. */
+/* text expanded with what the job sees (with the values as defined where vars_resolve has not
+ * been); memory is a's. NULL with e set. */
 const char *vars_expand(const struct vars *v, struct arena *a, const char *text, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 

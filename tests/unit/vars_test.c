@@ -95,6 +95,9 @@ START_TEST(test_expansion)
 	ck_assert_str_eq(vars_get(vars, "REF"), "one");
 	ck_assert_str_eq(vars_get(vars, "FILE"), "/tmp/p.tmp/FILE");
 	ck_assert_str_eq(vars_find(vars, "FILE")->content, "content one");
+	got = vars_expand(vars, &arena, "$REF $RAW $FILE", &e);
+	ck_assert_ptr_nonnull(got);
+	ck_assert_str_eq(got, "one $A$$ /tmp/p.tmp/FILE");
 }
 END_TEST
 
