@@ -1,0 +1,86 @@
+/* The client halves of the sandbox: how the supervisor has one made, how a worker uses it. */
+#ifndef SANDBOX_SANDBOX_H
+#define SANDBOX_SANDBOX_H
+
+#include "base/msg.h"
+#include "sandbox/spec.h"
+
+/* --- supervisor and spawner (fd 3 of courser-spawner) ----------------------------------------- */
+
+enum sandbox_spawner_msg { SANDBOX_SPAWN = 1, SANDBOX_SPAWNED, SANDBOX_GONE };
+
+/*
+ * Ask for a sandbox. fds[0] is init's end of its control socket, fds[1..] what the spec's indices
+ * count from 0. All stay the caller's, and may be closed once this has returned. Never blocks.
+ */
+int sandbox_spawn_request(int sock, uint64_t cookie, const struct sandbox_spec *spec, const int *fds,
+			  size_t nfds, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+/* What the spawner says about the sandbox with this cookie. fds are the caller's; -1: absent. */
+struct sandbox_made {
+	uint64_t cookie;
+	enum { SANDBOX_MADE, SANDBOX_REFUSED, SANDBOX_ENDED } what;
+	int pidfd, userns, mntns; /* MADE: init, and the namespaces confine_join takes */
+	uint32_t status;          /* ENDED: 0-255, or 128 + signal, of init */
+	char text[1024];          /* MADE: what degraded, a line each; REFUSED: why */
+};
+
+/* Decode one message of the spawner. -1 when it is malformed; nothing is left open then. */
+int sandbox_spawn_reply(struct msg *m, struct sandbox_made *ret, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* --- worker and init (fd 3 of courser-init) --------------------------------------------------- */
+
+enum sandbox_init_msg {
+	SANDBOX_INIT_FILE = 32, SANDBOX_INIT_RUN, SANDBOX_INIT_SIGNAL, SANDBOX_INIT_LIST,
+	SANDBOX_INIT_READY = 64, SANDBOX_INIT_STARTED, SANDBOX_INIT_ENDED, SANDBOX_INIT_PROCESSES,
+	SANDBOX_INIT_FILE_DONE, SANDBOX_INIT_ERROR,
+};
+
+/* Where scripts are put: a tmpfs of the sandbox, writable by the job. */
+#define SANDBOX_SCRIPTS "/run/job"
+
+/* Write what the memfd holds to files_dir/name, mode 0600. Answered by FILE_DONE or ERROR.
+ * name: no '/', not led by '.', printable. */
+int sandbox_init_file(int sock, const char *name, int memfd, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+enum { SANDBOX_ARGS = 64, SANDBOX_STEPS = 16 };
+
+/* A step: argv[0] is an absolute path or a name looked up in the PATH of env. It gets a session of
+ * its own, /dev/null as 0, and no fd beyond 2. */
+struct sandbox_run {
+	uint32_t id;             /* comes back in STARTED, ENDED and ERROR */
+	const char *const *argv; /* ended by NULL; at most SANDBOX_ARGS */
+	const char *cwd;
+	int env;                 /* memfd: "K=V\0K=V\0" */
+	int script;              /* memfd, or -1 */
+	const char *script_name; /* with script: written to SANDBOX_SCRIPTS/script_name, mode 0700 */
+	int out, err;            /* what becomes 1 and 2; may be the same */
+};
+
+/* Start it. Answered by STARTED or ERROR with its id. The fds stay the caller's. */
+int sandbox_init_run(int sock, const struct sandbox_run *run, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* Send sig to every process of the sandbox but init; not answered. */
+int sandbox_init_signal(int sock, int sig, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* Ask for what is running; answered by PROCESSES. */
+int sandbox_init_list(int sock, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+/* What init says. text is valid as long as the message it was decoded from. */
+struct sandbox_event {
+	enum sandbox_init_msg what; /* READY … ERROR */
+	uint32_t id;                /* STARTED, ENDED, ERROR of a run; else 0 */
+	uint32_t pid;               /* STARTED: inside */
+	_Bool signalled;            /* ENDED: code is a signal, else an exit code */
+	uint32_t code;
+	const char *text; /* PROCESSES: "pid\tcommand line\n"…; FILE_DONE: name; ERROR: why; else "" */
+};
+
+int sandbox_init_event(struct msg *m, struct sandbox_event *ret, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+#endif
