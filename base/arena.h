@@ -14,14 +14,17 @@ struct arena {
 	size_t used, max;
 };
 
+/* clang-format off */
 #define ARENA(limit) { .max = (limit) }
+/* clang-format on */
 
 /* n zeroed bytes, aligned for any type. NULL past max or out of memory, with e set. */
 void *arena_alloc(struct arena *a, size_t n, struct err *e)
 	__attribute__((nonnull, malloc, alloc_size(2)));
 
 /* An array of count zeroed elements; count * size is checked. */
-void *arena_array(struct arena *a, size_t count, size_t size, struct err *e) __attribute__((nonnull));
+void *arena_array(struct arena *a, size_t count, size_t size, struct err *e)
+	__attribute__((nonnull));
 
 /* A copy of the n bytes at s and a '\0'; of the string s; formatted text. NULL as arena_alloc. */
 char *arena_strndup(struct arena *a, const char *s, size_t n, struct err *e)

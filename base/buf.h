@@ -14,10 +14,13 @@ struct buf {
 	size_t len, cap, max;
 };
 
+/* clang-format off */
 #define BUF(limit) { .max = (limit) }
+/* clang-format on */
 
 /* Room for n more bytes. -1 past the limit (E2BIG) or out of memory (ENOMEM); b is unchanged. */
-int buf_reserve(struct buf *b, size_t n, struct err *e) __attribute__((nonnull, warn_unused_result));
+int buf_reserve(struct buf *b, size_t n, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
 
 /* Append n bytes, a string, one byte, or formatted text. -1 as buf_reserve; b is unchanged then. */
 int buf_add(struct buf *b, const void *data, size_t n, struct err *e)

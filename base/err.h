@@ -17,7 +17,8 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4), nonnull(1, 3), cold));
 
 /* As err_set with code errno, and ": strerror(errno)" appended to the message. Returns -1. */
-int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3), nonnull, cold));
+int err_sys(struct err *e, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), nonnull, cold));
 
 /* Put "context: " before the message that is there: the noun that was being handled, never "failed
  * to". The code stays. A message that no longer fits loses its tail. Returns -1. */

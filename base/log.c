@@ -52,7 +52,8 @@ void log_line(enum log_level level, const char *msg, ...)
 	autobuf b = BUF(LINE_MAX_BYTES);
 	char when[CLOCK_TEXT];
 	clock_text(clock_wall_us(), when);
-	int r = buf_printf(&b, &e, "time=%s level=%s role=%s", when, level_names[level], setup.role);
+	int r = buf_printf(&b, &e, "time=%s level=%s role=%s", when, level_names[level],
+			   setup.role);
 	if (r == 0)
 		r = add_pair(&b, "msg", msg, &e);
 	va_list ap;

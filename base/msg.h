@@ -19,9 +19,9 @@ enum { MSG_MAX = 60 << 10, MSG_FDS = 8 };
 struct msg {
 	uint32_t type;
 	struct buf body;
-	size_t at;      /* reading position */
-	bool bad;       /* a field did not fit or was malformed */
-	bool received;  /* fds are ours and closed by msg_done */
+	size_t at;     /* reading position */
+	bool bad;      /* a field did not fit or was malformed */
+	bool received; /* fds are ours and closed by msg_done */
 	int fds[MSG_FDS];
 	unsigned nfds, fdat;
 };
@@ -42,7 +42,8 @@ void msg_put_str(struct msg *m, const char *s) __attribute__((nonnull));
 void msg_put_fd(struct msg *m, int fd) __attribute__((nonnull));
 
 /* Send it, never blocking: EAGAIN is an error like any other. */
-int msg_send(int sock, const struct msg *m, struct err *e) __attribute__((nonnull, warn_unused_result));
+int msg_send(int sock, const struct msg *m, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
 
 /* Receive one message into m, which is initialised by the call. Blocks unless the socket is
  * non-blocking. 1 a message, 0 the peer is gone, -1 error (EAGAIN: nothing there). */

@@ -81,8 +81,8 @@ int proc_spawn(struct proc *ret, const struct proc_spec *spec, struct err *e)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	int pidfd = -1;
-	pid_t pid = clone(child, stack + CHILD_STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
-			  &st, &pidfd);
+	pid_t pid = clone(child, stack + CHILD_STACK,
+			  CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &st, &pidfd);
 	int code = errno;
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	munmap(stack, CHILD_STACK);

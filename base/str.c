@@ -69,9 +69,8 @@ static const struct unit *unit_at(const struct unit *u, const char *s, size_t *r
 
 /* times: units, longest first does not matter (whole letters are compared). Factors in microseconds. */
 static const struct unit times[] = {
-	{ "us", 1 },          { "ms", 1000 },        { "s", 1000000 },
-	{ "m", 60000000 },    { "h", 3600000000 },   { "d", 86400000000 },
-	{ NULL, 0 },
+	{ "us", 1 },         { "ms", 1000 },       { "s", 1000000 }, { "m", 60000000 },
+	{ "h", 3600000000 }, { "d", 86400000000 }, { NULL, 0 },
 };
 
 bool str_duration(const char *s, uint64_t bare_ms, uint64_t *ret_ms)
@@ -102,13 +101,15 @@ bool str_duration(const char *s, uint64_t bare_ms, uint64_t *ret_ms)
 	return true;
 }
 
+/* clang-format off */
 static const struct unit sizes[] = {
 	{ "B", 1 },
-	{ "kB", 1000 },      { "KB", 1000 },      { "MB", 1000000 },  { "GB", 1000000000 },
+	{ "kB", 1000 },        { "KB", 1000 },        { "MB", 1000000 },     { "GB", 1000000000 },
 	{ "KiB", 1ULL << 10 }, { "MiB", 1ULL << 20 }, { "GiB", 1ULL << 30 }, { "TiB", 1ULL << 40 },
-	{ "K", 1ULL << 10 }, { "M", 1ULL << 20 }, { "G", 1ULL << 30 },
+	{ "K", 1ULL << 10 },   { "M", 1ULL << 20 },   { "G", 1ULL << 30 },
 	{ NULL, 0 },
 };
+/* clang-format on */
 
 bool str_size(const char *s, uint64_t bare_bytes, uint64_t *ret)
 {
