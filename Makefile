@@ -12,11 +12,12 @@ ifneq ($(findstring clang,$(CC)),)
 WARN += -Wthread-safety -Wcomma -Wunreachable-code -Wimplicit-fallthrough
 else
 WARN += -Wimplicit-fallthrough=5
+INIT := -ftrivial-auto-var-init=zero
 endif
 ifdef CI
 WARN += -Werror
 endif
-HARD := -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero -fno-common -fvisibility=hidden
+HARD := -fstack-protector-strong -fstack-clash-protection $(INIT) -fno-common -fvisibility=hidden
 ifeq ($(shell uname -m),x86_64)
 HARD += -fcf-protection
 endif
@@ -55,7 +56,7 @@ LIBS_recorder := sqlite3 libmicrohttpd libseccomp
 binary   = $(BUILD)/$(if $(filter courser,$(1)),courser,courser-$(1))
 BINARIES := $(foreach r,$(ROLES),$(call binary,$(r)))
 
-all: $(BINARIES) ## build the command and its roles
+all: $(BINARIES) $(ARCHIVES) ## build the command and its roles
 	@:
 
 # Quiet by default: V=1 shows the commands.
@@ -67,6 +68,7 @@ $(BUILD)/%.o: %.c
 
 define archive
 $(BUILD)/lib$(1).a: $(call obj,$(filter-out %_main.c,$(wildcard $(1)/*.c)))
+	@mkdir -p $$(@D)
 	@rm -f $$@
 	$$(call say,ar,$$@)ar rcs $$@ $$^
 endef
@@ -107,6 +109,9 @@ test: all unit corpus integration ## the inner loop: one build, unit, corpora, i
 fuzz: ## fuzz every target for FUZZ_SECONDS (20) with libFuzzer
 	@tests/fuzz/smoke $(BUILD)/fuzzing $(or $(FUZZ_SECONDS),20)
 
+flags: # for the checkers: what a file is compiled with
+	$(info $(ALL_CFLAGS))@:
+
 lint: ## house rules, formatting, include rules, library jail
 	@tests/lint/run
 
@@ -128,7 +133,7 @@ clean distclean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z]*\)[a-z ]*:.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all unit corpus integration test fuzz lint check bench demo deps clean distclean help
+.PHONY: all flags unit corpus integration test fuzz lint check bench demo deps clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c)))
