@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 /*
  * Every sub-directory met is moved up beside the root of the walk under a fresh name, so depth costs
@@ -35,7 +36,7 @@ static int each_entry(struct walk *w, int fd, entry_fn fn, struct err *e)
 	return r;
 }
 
-/* True when name below dir is gone; false when it is a directory that holds something. */
+/* 1 when name below dir is gone, 0 when it is a directory that holds something. */
 static int try_unlink(int dir, const char *name, struct err *e)
 {
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
@@ -47,20 +48,36 @@ static int try_unlink(int dir, const char *name, struct err *e)
 	return errno == ENOTEMPTY || errno == EEXIST ? 0 : err_sys(e, "%s", name);
 }
 
-/* Let the owner in. Nothing else can put a link at name meanwhile: the job is dead. */
+/*
+ * Give the owner of a directory that cannot be read all rights, through a fd, so that a link which
+ * takes the name's place is never followed. fchmodat2(2) is new in Linux 6.6; before it /proc does
+ * the same. What the caller tries next reports that neither could.
+ */
 static void unlock(int dir, const char *name)
 {
-	struct stat st;
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+	enum { FCHMODAT2 = 452 };
+	char path[64];
+	autofd at = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (at < 0 || syscall(FCHMODAT2, at, "", S_IRWXU, AT_EMPTY_PATH) == 0)
 		return;
-	if ((st.st_mode & 0700) != 0700 && fchmodat(dir, name, 0700, 0) < 0)
-		return; /* what is tried next reports it */
+	snprintf(path, sizeof path, "/proc/self/fd/%d", at);
+	(void)chmod(path, S_IRWXU);
 }
 
-static int open_dir(int dir, const char *name)
+/* The directory name below dir, opened for reading and made writable. */
+static int open_dir(int dir, const char *name, struct err *e)
 {
-	unlock(dir, name);
-	return openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == EACCES) {
+		unlock(dir, name);
+		fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	}
+	if (fd < 0)
+		return err_sys(e, "%s", name);
+	if (fstat(fd, &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU)
+		(void)fchmod(fd, S_IRWXU); /* what is tried next reports a failure */
+	return fd;
 }
 
 static int move_up(struct walk *w, int dir, const char *name, struct err *e)
@@ -69,14 +86,14 @@ static int move_up(struct walk *w, int dir, const char *name, struct err *e)
 	int gone = try_unlink(dir, name, e);
 	if (gone != 0)
 		return gone < 0 ? -1 : 0;
-	unlock(dir, name); /* a directory is moved only by who may write to it */
+	autofd fd = open_dir(dir, name, e); /* it is moved only by who may write to it */
+	if (fd < 0)
+		return -1;
+	int r;
 	do
 		snprintf(fresh, sizeof fresh, ".courser-gone-%lu", w->serial++);
-	while (renameat2(dir, name, w->top, fresh, RENAME_NOREPLACE) < 0 && errno == EEXIST);
-	struct stat st;
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return err_set(e, EBUSY, "%s: cannot be moved for deletion", name);
-	return 0;
+	while ((r = renameat2(dir, name, w->top, fresh, RENAME_NOREPLACE)) < 0 && errno == EEXIST);
+	return r < 0 && errno != ENOENT ? err_sys(e, "%s", name) : 0;
 }
 
 static int drop(struct walk *w, int dir, const char *name, struct err *e)
@@ -85,9 +102,9 @@ static int drop(struct walk *w, int dir, const char *name, struct err *e)
 	int gone = try_unlink(dir, name, e);
 	if (gone != 0)
 		return gone < 0 ? -1 : 0;
-	autofd fd = open_dir(dir, name);
+	autofd fd = open_dir(dir, name, e);
 	if (fd < 0)
-		return err_sys(e, "%s", name);
+		return -1;
 	if (each_entry(w, fd, move_up, e) < 0)
 		return err_wrap(e, "%s", name);
 	return unlinkat(dir, name, AT_REMOVEDIR) < 0 ? err_sys(e, "%s", name) : 0;
@@ -98,10 +115,10 @@ int fd_remove_tree(int dir, const char *name, struct err *e)
 	int gone = try_unlink(dir, name, e);
 	if (gone != 0)
 		return gone < 0 ? -1 : 0;
-	struct walk w = { .top = open_dir(dir, name) };
-	autofd top = w.top;
+	autofd top = open_dir(dir, name, e);
 	if (top < 0)
-		return err_sys(e, "%s", name);
+		return -1;
+	struct walk w = { .top = top };
 	do {
 		w.any = false;
 		if (each_entry(&w, top, drop, e) < 0)
