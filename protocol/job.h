@@ -73,7 +73,6 @@ struct job_secret {
 	const char *engine, *mount, *path, *field; /* "kv-v2", "kv-v1", "generic"; mount path */
 	bool file;
 };
-
 struct job_image {
 	const char *name; /* "" when the job asks for none */
 };
