@@ -90,9 +90,13 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(TEST_LIBS)
 
-$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(ARCHIVES)
+# FUZZER=1 links libFuzzer in place of the main that replays a corpus.
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(if $(FUZZER),,$(BUILD)/tests/fuzz/replay.o) $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(call say,ld,$@)$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(TEST_LIBS)
+	$(call say,ld,$@)$(CC) -pie -o $@ $^ $(if $(FUZZER),-fsanitize=fuzzer) $(ALL_LDFLAGS) $(TEST_LIBS)
+
+fuzzers: $(FUZZ)
+	@:
 
 unit: $(UNIT) ## unit tests (pure modules: no root, no network)
 	@tests/unit/run $(BUILD) $(UNIT)
@@ -133,7 +137,7 @@ clean distclean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z]*\)[a-z ]*:.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all flags unit corpus integration test fuzz lint check bench demo deps clean distclean help
+.PHONY: all flags fuzzers unit corpus integration test fuzz lint check bench demo deps clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c)))
