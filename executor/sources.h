@@ -1,0 +1,76 @@
+/*
+ * A job's sources, from the worker's side: what the job asks for, and getting it with a fetcher and
+ * a packer that the caller's callbacks provide. Knows neither the gate nor the forge.
+ */
+#ifndef EXECUTOR_SOURCES_H
+#define EXECUTOR_SOURCES_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "executor/fetch.h"
+#include "executor/say.h"
+#include "executor/vars.h"
+#include "protocol/job.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sources_strategy { SOURCES_FETCH, SOURCES_CLONE, SOURCES_NONE, SOURCES_EMPTY };
+enum sources_modules { MODULES_NONE, MODULES_NORMAL, MODULES_RECURSIVE };
+
+/* What the job's variables ask for. Strings live in the arena of sources_plan. */
+struct sources_plan {
+	enum sources_strategy strategy;
+	enum sources_modules modules;
+	bool checkout;     /* GIT_CHECKOUT */
+	bool kept;         /* wants the tree of the last job: strategy none, GIT_CLEAN_FLAGS */
+	bool force_https;  /* GIT_SUBMODULE_FORCE_HTTPS */
+	unsigned attempts; /* GET_SOURCES_ATTEMPTS, 1..10 */
+	unsigned depth;    /* GIT_DEPTH, for the log's line */
+	const char *clean; /* GIT_CLEAN_FLAGS; "" the default */
+	const char *const *module_paths; /* GIT_SUBMODULE_PATHS; none: all */
+	size_t nmodule_paths;
+	const char *warnings; /* lines joined by '\n', for the one warning before the first stage */
+};
+
+/* From resolved variables. Bad values fall back with a line in warnings, as GitLab's runner does;
+ * -1 where it fails the job (unknown clean flag, unknown submodule strategy, GIT_SUBMODULE_PATHS
+ * with nothing but exclusions): e says what to write instead. */
+int sources_plan(const struct job *job, const struct vars *vars, struct arena *a,
+		 struct sources_plan *ret, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/*
+ * tree, objects: paths as the job sees them ("/builds/group/project", "/run/mirror/objects": the
+ * objects of the job's own mirror are there, read-only).
+ * fetcher: the socket of a fetcher whose mirror is that of url, own if it is the job's repository;
+ * the fd is sources_get's. Called again for each attempt and each submodule. packer: the same.
+ * interrupted: called when watch_fd (-1 none) is readable; true ends sources_get with ECANCELED.
+ */
+struct sources_job {
+	const struct job *job;
+	const struct sources_plan *plan;
+	const char *tree, *objects;
+	bool tree_kept;       /* what is at tree was left by an earlier job */
+	uint64_t deadline_ms; /* clock_ms() time; 0 none */
+	say_fn *say;
+	int (*fetcher)(void *arg, const char *url, bool own, struct err *e);
+	int (*packer)(void *arg, struct err *e);
+	bool (*interrupted)(void *arg);
+	int watch_fd;
+	void *arg;                /* of all callbacks */
+	enum sources_fault fault; /* out: why it failed */
+	bool hit;                 /* out: the commit was on the machine */
+	unsigned requests;        /* out: conversations with servers */
+};
+
+/* Fetch, check out, clean, submodules; for the strategies none and empty what they do. Tries
+ * plan->attempts times with growing pauses. -1 with s->fault and e set; e ends with what a person
+ * can do. */
+int sources_get(struct sources_job *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+/* Remove the tree from within the sandbox, by a packer. */
+int sources_remove(struct sources_job *s, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+#endif
