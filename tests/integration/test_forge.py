@@ -1,0 +1,487 @@
+"""The test bed itself: a correct runner is accepted, a wrong one is caught, the servers misbehave when asked to."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from runner_client import INFO, RunnerClient
+
+from tests.forge import gitlab_payload
+from tests.forge.git_server import Executable, GitServer, Symlink
+from tests.forge.gitlab import GitLab
+from tests.forge.openbao import BaoError, OpenBao
+from tests.forge.pipeline import Pipeline
+
+TRACE = b"hello\nworld\n"
+
+
+@pytest.fixture
+def client(gitlab: GitLab):
+    with RunnerClient(gitlab.url, gitlab.token) as made:
+        yield made
+
+
+def later(seconds: float, what) -> threading.Thread:
+    thread = threading.Timer(seconds, what)
+    thread.start()
+    return thread
+
+
+# --- runners ------------------------------------------------------------------------------------------
+
+
+def test_registers_verifies_resets_and_unregisters(gitlab, client):
+    info = {key: value for key, value in INFO.items() if key not in ("executor", "shell")}
+    made = client.call("POST", "runners", {"token": gitlab.registration_token, "info": info, "tag_list": "a, b",
+                                           "run_untagged": False, "locked": True, "paused": False})
+    assert made.status == 201 and made.json()["token"].startswith("glrtr-") and made.json()["token_expires_at"] is None
+    assert client.call("POST", "runners", {"token": "wrong", "info": info}).status == 403
+    token = made.json()["token"]
+    head = {"RUNNER-TOKEN": token}
+    body = {"token": token, "system_id": client.system_id, "info": INFO}
+    assert client.call("POST", "runners/verify", body, head).json()["id"] == made.json()["id"]
+    fresh = client.call("POST", "runners/reset_authentication_token", {"token": token}, head)
+    assert fresh.status == 201
+    assert client.call("POST", "runners/verify", body, head).status == 403
+    token = fresh.json()["token"]
+    head, body = {"RUNNER-TOKEN": token}, {**body, "token": token}
+    assert client.call("POST", "runners/verify", body, head).status == 200
+    pair = {"token": token, "system_id": client.system_id}
+    assert client.call("DELETE", "runners/managers", pair, head).status == 204
+    assert client.call("DELETE", "runners", {"token": token}, head).status == 204
+    assert client.call("DELETE", "runners", {"token": token}, head).status == 403
+
+
+def test_token_with_expiry_and_reset_by_id(gitlab, client):
+    runner = gitlab.add_runner(expires_in=3600)
+    body = {"token": runner.token, "system_id": client.system_id, "info": INFO}
+    first = client.call("POST", "runners/verify", body, {"RUNNER-TOKEN": runner.token}).json()
+    assert first["token"].startswith("glrt-") and first["token_expires_at"].endswith("Z")
+    path = f"runners/{runner.id}/reset_authentication_token"
+    assert client.call("POST", path, None, {"PRIVATE-TOKEN": "wrong"}).status == 401
+    assert client.call("POST", path, None, {"PRIVATE-TOKEN": gitlab.private_token}).json()["token"] != first["token"]
+    assert client.call("GET", "runners/router/discovery").status == 501
+
+
+@pytest.mark.violations
+@pytest.mark.parametrize("change, complaint", [
+    (lambda body, head: body.update(system_id="s_nothex"), "system_id"),
+    (lambda body, head: body.pop("system_id"), "system_id"),
+    (lambda body, head: head.pop("RUNNER-TOKEN"), "RUNNER-TOKEN"),
+    (lambda body, head: head.update({"RUNNER-TOKEN": "other"}), "differs"),
+    (lambda body, head: head.update({"Content-Type": "text/plain"}), "Content-Type"),
+    (lambda body, head: body.pop("info"), "info"),
+    (lambda body, head: body.update(info={**INFO, "features": {"masking": 1}}), "not a boolean"),
+    (lambda body, head: body.update(info={**INFO, "features": {}}), "lacks vault_secrets"),
+    (lambda body, head: body.update(info={**INFO, "shell": None}), "info.shell"),
+])
+def test_sees_wrong_job_requests(gitlab, client, change, complaint):
+    body = {"info": INFO, "token": gitlab.token, "system_id": client.system_id}
+    head = {"RUNNER-TOKEN": gitlab.token}
+    change(body, head)
+    client.call("POST", "jobs/request", body, head)
+    assert any(complaint in text for text in gitlab.violations)
+
+
+# --- jobs/request -------------------------------------------------------------------------------------
+
+
+def test_long_poll_holds_until_a_job_is_there(gitlab, client):
+    first = client.request()
+    assert first.status == 204 and first.headers["X-GitLab-Last-Update"]
+    later(0.3, lambda: gitlab.queue(script=["true"]))
+    began = time.monotonic()
+    held = client.request()
+    assert held.status == 204 and "X-GitLab-Last-Update" not in held.headers
+    assert 0.25 < time.monotonic() - began < 2
+    assert client.request().status == 201
+
+
+def test_long_poll_can_answer_with_the_job():
+    with GitLab(on_change="job") as gitlab, RunnerClient(gitlab.url, gitlab.token) as client:
+        assert client.request().status == 204
+        later(0.2, lambda: gitlab.queue(script=["true"]))
+        assert client.request().status == 201
+        assert not gitlab.problems()
+
+
+def test_long_poll_ends_by_itself():
+    with GitLab(long_poll=0.2) as gitlab, RunnerClient(gitlab.url, gitlab.token) as client:
+        assert client.request().status == 204
+        began = time.monotonic()
+        assert client.request().status == 204
+        assert 0.2 <= time.monotonic() - began < 2
+
+
+def test_a_runner_that_hangs_up_is_given_nothing(gitlab, client):
+    client.request()
+    with RunnerClient(gitlab.url, gitlab.token) as other:
+        other.last_update = client.last_update
+        later(0.2, lambda: other.conn.sock.shutdown(2))
+        with pytest.raises((http.client.HTTPException, OSError)):
+            other.request()
+    time.sleep(0.05)
+    assert not gitlab.runners.waiters
+    job = gitlab.queue(script=["true"])
+    assert job.state == "queued" and client.take()["id"] == job.id
+
+
+def test_unknown_token_and_paused_runner(gitlab, client):
+    gitlab.queue(script=["true"])
+    gitlab.set_paused(gitlab.default_runner, True)
+    assert client.request().status == 204
+    client.token = "glrt-unknown"
+    assert client.request().status == 403
+
+
+def test_jobs_go_to_the_runner_that_may_take_them(gitlab, client):
+    tagged = gitlab.add_runner(tags=["big"], run_untagged=False)
+    big, plain = gitlab.queue(name="big", tags=["big"]), gitlab.queue(name="plain")
+    assert client.take()["id"] == plain.id
+    with RunnerClient(gitlab.url, tagged.token) as other:
+        assert other.take()["id"] == big.id
+
+
+def test_a_runner_without_the_feature_fails_the_job(gitlab, client):
+    secret = gitlab_payload.vault_secret("http://127.0.0.1:1", "ops", "a", "b")
+    job = gitlab.queue(script=["true"], secrets={"A": secret})
+    assert client.without("vault_secrets").request().status == 204
+    assert (job.state, job.failure_reason) == ("failed", "runner_unsupported")
+
+
+# --- a job's way --------------------------------------------------------------------------------------
+
+
+def test_job_from_queue_to_success(gitlab, client):
+    job = gitlab.queue(script=["echo hello"], variables={"A": "1"})
+    payload = client.take()
+    assert job.state == "waiting" and payload["steps"][0]["script"] == ["echo hello"]
+    assert client.update(payload, "running").status == 200 and job.state == "running"
+    sent = client.patch(payload, 0, TRACE[:6])
+    assert sent.status == 202 and sent.headers["Range"] == "0-6" and sent.headers["Job-Status"] == "running"
+    assert sent.headers["X-GitLab-Trace-Update-Interval"] == "3"
+    assert client.patch(payload, 6, TRACE[6:]).headers["Range"] == "0-12"
+    assert client.update(payload, "success", TRACE).status == 200
+    assert job.wait(1).state == "success" and job.trace() == TRACE and job.exit_code == 0
+    assert [name for name, _ in job.timeline] == ["queued", "waiting", "running", "success"]
+    assert job.at("running") <= job.first_byte_at <= job.arrived(b"world")
+    assert [r.offset for r in gitlab.requests("PATCH")] == [0, 6]
+    late = client.patch(payload, 12, b"more")
+    assert late.status == 403 and late.headers["Job-Status"] == "success" and gitlab.oddities
+
+
+def test_failed_job_keeps_reason_and_exit_code(gitlab, client):
+    job = gitlab.queue(script=["exit 3"])
+    client.run(client.take(), TRACE, "failed", failure_reason="script_failure", exit_code=3)
+    assert (job.state, job.failure_reason, job.exit_code) == ("failed", "script_failure", 3)
+
+
+def test_trace_range_is_exact(gitlab, client):
+    job = gitlab.queue()
+    payload = client.take()
+    client.update(payload, "running")
+    client.patch(payload, 0, b"0123456789")
+    for start in (0, 5, 11, 1000):
+        refused = client.patch(payload, start, b"abc")
+        assert refused.status == 416 and refused.headers["Range"] == "0-10"
+    assert client.patch(payload, 10, b"abc").status == 202
+    assert job.trace() == b"0123456789abc" and job.rejections == [0, 5, 11, 1000]
+
+
+def test_wrong_trace_is_refused_and_may_be_sent_again(gitlab, client):
+    job = gitlab.queue()
+    payload = client.take()
+    client.update(payload, "running")
+    client.patch(payload, 0, TRACE)
+    job.tamper(lambda data: data.__delitem__(slice(3, None)))
+    assert client.update(payload, "success", TRACE).status == 412
+    assert job.state == "running"
+    assert client.patch(payload, 0, TRACE).status == 202
+    assert client.update(payload, "success", TRACE).status == 200
+    assert job.trace() == TRACE
+
+
+def test_not_yet(gitlab, client):
+    job = gitlab.queue()
+    job.not_yet = 2
+    payload = client.take()
+    assert client.run(payload, TRACE).status == 202
+    assert [client.update(payload, "success", TRACE).status for _ in range(2)] == [202, 200]
+
+
+@pytest.mark.violations
+@pytest.mark.parametrize("act, complaint", [
+    (lambda c, job: c.patch(job, 0, b"abc", end=3), "Content-Range 0-3 with 3 bytes"),
+    (lambda c, job: c.patch(job, 0, b"abc", end=-1), "Content-Range"),
+    (lambda c, job: c.patch(job, 0, b"", end=0), "empty trace patch"),
+    (lambda c, job: c.patch(job, 0, b"x" * ((1 << 20) + 1)), "trace patch of 1048577 bytes"),
+    (lambda c, job: c.patch(job, 0, b"abc", debug="true"), "debug_trace"),
+    (lambda c, job: c.patch(job, 0, b"abc", token="glcbt-wrong"), "wrong token"),
+    (lambda c, job: c.update(job, "success", b"other"), "received 0 bytes"),
+    (lambda c, job: c.update(job, "success", output=None), "without output"),
+    (lambda c, job: c.update(job, "success", output={"checksum": "crc32:0", "bytesize": 0}), "output.checksum"),
+    (lambda c, job: c.update(job, "done"), "state 'done'"),
+    (lambda c, job: c.update(job, "failed", failure_reason="bad_weather"), "bad_weather"),
+    (lambda c, job: c.update(job, "failed"), "failure_reason None"),
+    (lambda c, job: c.update(job, "success", exit_code=1), "exit_code 1 with success"),
+    (lambda c, job: c.update({**job, "token": "glcbt-x"}, "running"), "wrong token"),
+    (lambda c, job: c.update({**job, "id": 1}, "running"), "unknown job"),
+    (lambda c, job: c.call("GET", "projects"), "no such call"),
+])
+def test_sees_wrong_job_updates(gitlab, client, act, complaint):
+    gitlab.queue()
+    payload = client.take()
+    client.update(payload, "running")
+    assert not gitlab.violations
+    act(client, payload)
+    assert any(complaint in text for text in gitlab.violations), gitlab.violations
+
+
+@pytest.mark.violations
+def test_sees_work_before_the_accept(gitlab, client):
+    gitlab.queue()
+    payload = client.take()
+    client.patch(payload, 0, TRACE)
+    assert client.update(payload, "success", TRACE).status == 400
+    assert len(gitlab.violations) == 2
+
+
+def test_reasons_follow_what_the_server_lists(gitlab, client):
+    job = gitlab.queue(failure_reasons=["script_failure", "image_pull_failure"])
+    client.run(client.take(), TRACE, "failed", failure_reason="image_pull_failure")
+    assert job.failure_reason == "image_pull_failure"
+
+
+def test_graceful_cancel(gitlab, client):
+    job = gitlab.queue()
+    payload = client.take()
+    client.update(payload, "running")
+    job.cancel()
+    told = client.patch(payload, 0, TRACE)
+    assert told.status == 202 and told.headers["Job-Status"] == "canceling"
+    assert client.update(payload, "running").headers["Job-Status"] == "canceling"
+    assert client.update(payload, "failed", TRACE, failure_reason="job_canceled").status == 200
+    assert job.wait(1).state == "canceled"
+
+
+def test_abrupt_cancel(gitlab, client):
+    job = gitlab.queue()
+    payload = client.take()
+    client.update(payload, "running")
+    job.cancel(graceful=False)
+    for told in (client.patch(payload, 0, TRACE), client.update(payload, "running")):
+        assert told.status == 403 and told.headers["Job-Status"] == "canceled"
+    again = gitlab.queue()
+    payload = client.take()
+    again.cancel()
+    assert client.update(payload, "running").headers["Job-Status"] == "canceled"
+
+
+def test_runner_without_two_phase_and_graceful_cancel(gitlab, client):
+    client.without("two_phase_job_commit", "cancel_gracefully")
+    job = gitlab.queue()
+    client.take()
+    assert job.state == "running"
+    job.cancel()
+    assert job.state == "canceled"
+
+
+def test_artifacts_go_up_and_down(gitlab, client):
+    job = gitlab.queue(artifacts={"paths": ["a"]})
+    payload = client.take()
+    client.update(payload, "running")
+    head = {"JOB-TOKEN": payload["token"]}
+    body = b'--xx\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\nPK\x03\x04--xx\r\n--xx--\r\n'
+    up = client.call("POST", f"jobs/{job.id}/artifacts?artifact_format=zip", body,
+                     {**head, "Content-Type": "multipart/form-data; boundary=xx"})
+    assert up.status == 201 and job.artifacts[0]["filename"] == "a.zip"
+    assert client.call("GET", f"jobs/{job.id}/artifacts", None, head).body == b"PK\x03\x04--xx"
+
+
+def test_pipeline_runs_stage_after_stage(gitlab, client):
+    seen = []
+    pipeline = Pipeline(gitlab, [("build", [{"name": "a"}, {"name": "b"}]), ("test", [{"name": "c"}])],
+                        on_job=lambda job: seen.append(job.name)).start()
+    first, second = client.take(), client.take()
+    client.run(first, TRACE)
+    assert seen == ["a", "b"]
+    client.run(second, TRACE)
+    assert seen == ["a", "b", "c"]
+    client.run(client.take(), TRACE, "failed", failure_reason="script_failure")
+    assert pipeline.wait(2) == "failed"
+
+
+def test_bad_payload_is_sent_as_it_is(gitlab, client):
+    gitlab.queue(raw=b"{not json")
+    gitlab.queue(raw=lambda payload: json.dumps({**payload, "steps": 3}).encode())
+    assert client.request().body == b"{not json"
+    assert client.request().json()["steps"] == 3
+
+
+# --- misbehaviour -------------------------------------------------------------------------------------
+
+
+def test_fail_next_status_headers_and_times(gitlab, client):
+    gitlab.fail_next("POST", "/jobs/request$", status=503, headers={"Retry-After": "7"}, times=2)
+    answers = [client.request() for _ in range(3)]
+    assert [a.status for a in answers] == [503, 503, 204] and answers[0].headers["Retry-After"] == "7"
+    assert [r.status for r in gitlab.requests("POST")] == [503, 503, 204]
+
+
+def test_fail_next_redirect_and_delay(gitlab, client):
+    gitlab.fail_next("*", "/jobs/", redirect="http://other.example/api", delay=0.2)
+    began = time.monotonic()
+    answer = client.request()
+    assert (answer.status, answer.headers["Location"]) == (307, "http://other.example/api")
+    assert time.monotonic() - began >= 0.2
+
+
+@pytest.mark.parametrize("how", [{"close": True}, {"garbage": True}, {"truncate": 3, "body": "0123456789"}])
+def test_fail_next_breaks_the_connection(gitlab, client, how):
+    gitlab.fail_next("POST", "request", **how)
+    with pytest.raises(http.client.HTTPException):
+        client.request()
+    client.conn.close()
+    assert client.request().status == 204
+
+
+def test_fail_next_after_the_request_was_served(gitlab, client):
+    job = gitlab.queue()
+    payload = client.take()
+    client.update(payload, "running")
+    gitlab.fail_next("PATCH", "trace", close=True, processed=True)
+    with pytest.raises(http.client.HTTPException):
+        client.patch(payload, 0, TRACE)
+    client.conn.close()
+    assert job.trace() == TRACE
+    assert client.patch(payload, 0, TRACE).headers["Range"] == f"0-{len(TRACE)}"
+
+
+def test_fail_next_endless_and_silent(gitlab):
+    gitlab.fail_next("POST", "request", endless=True)
+    with RunnerClient(gitlab.url, gitlab.token) as client:
+        client.conn.request("POST", client.root + "jobs/request", b"{}")
+        assert len(client.conn.getresponse().read(5 << 20)) == 5 << 20
+    gitlab.fail_next("POST", "request", status=200, stall=0)
+    with RunnerClient(gitlab.url, gitlab.token) as client:
+        client.conn.timeout = 0.3
+        with pytest.raises(TimeoutError):
+            client.request()
+
+
+def test_tls_with_client_certificate(tmp_path):
+    for name in ("server", "client"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-keyout", tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.crt", "-days", "2",
+                        "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"], check=True,
+                       capture_output=True)
+    pair = {"cert": str(tmp_path / "server.crt"), "key": str(tmp_path / "server.key")}
+    context = ssl.create_default_context(cafile=pair["cert"])
+    with GitLab(**pair, client_ca=str(tmp_path / "client.crt")) as gitlab:
+        with RunnerClient(gitlab.url, gitlab.token, context) as client, pytest.raises((OSError, http.client.HTTPException)):
+            client.request()
+        context.load_cert_chain(tmp_path / "client.crt", tmp_path / "client.key")
+        with RunnerClient(gitlab.url, gitlab.token, context) as client:
+            assert client.request().status == 204
+            later(0.1, lambda: gitlab.queue())
+            client.take()
+
+
+@pytest.mark.violations
+def test_malformed_http_is_seen(gitlab):
+    with RunnerClient(gitlab.url, gitlab.token) as client:
+        client.conn.connect()
+        client.conn.sock.sendall(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert client.conn.sock.recv(10) == b""
+    assert any("Transfer-Encoding" in text for text in gitlab.problems())
+
+
+# --- git ----------------------------------------------------------------------------------------------
+
+
+def clone(url: str, into: Path, *args: str) -> subprocess.CompletedProcess:
+    return subprocess.run(["git", "-c", "protocol.file.allow=never", "clone", "-q", *args, url, str(into)],
+                          capture_output=True, timeout=30, check=False,
+                          env={"PATH": "/usr/bin:/bin", "HOME": str(into.parent), "GIT_TERMINAL_PROMPT": "0"})
+
+
+def test_git_clone_with_the_job_token(gitlab, client, git: GitServer, tmp_path):
+    library = git.repo("group/library", {"lib.c": "int x;\n"})
+    repo = git.repo("group/project", {"a/b.txt": "one\n", "run.sh": Executable("#!/bin/sh\n"), "link": Symlink("a/b.txt")})
+    repo.submodule("vendor/library", library, "../library.git")
+    sha = repo.commit({"a/b.txt": "two\n", "run.sh": None})
+    repo.tag("v1", message="first")
+    job = gitlab.queue(git=repo, depth=1)
+    info = job.payload["git_info"]
+    assert info["sha"] == sha and f":{job.token}@" in info["repo_url"]
+    assert repo.find(f"refs/pipelines/{job.payload['job_info']['pipeline_id']}") == sha
+    assert clone(info["repo_url"], tmp_path / "c", "--recurse-submodules").returncode == 0
+    assert (tmp_path / "c/a/b.txt").read_text() == "two\n" and (tmp_path / "c/link").is_symlink()
+    assert (tmp_path / "c/vendor/library/lib.c").exists() and not (tmp_path / "c/run.sh").exists()
+    assert git.fetches() == 2
+    assert clone(repo.url_with("wrong"), tmp_path / "d").returncode != 0 and git.wrong_passwords >= 1
+    client.run(client.take(), TRACE)
+    assert clone(info["repo_url"], tmp_path / "e").returncode != 0, "the token outlived its job"
+
+
+@pytest.mark.parametrize("how", [{"status": 401}, {"truncate": 200}, {"redirect": "http://127.0.0.2:1/x"}])
+def test_git_misbehaves(git, tmp_path, how):
+    repo = git.repo(files={f"f{n}": f"{n}\n" * 100 for n in range(20)})
+    git.fail_next("*", "git-upload-pack$" if "truncate" in how else "info/refs", times=9, **how)
+    assert clone(repo.url_with(git.token), tmp_path / "c").returncode != 0
+    git.httpd.faults.clear()
+    assert clone(repo.url_with(git.token), tmp_path / "c").returncode == 0
+
+
+# --- OpenBao ------------------------------------------------------------------------------------------
+
+
+def login(bao: OpenBao, role: str = "ci", **how) -> dict:
+    return bao.call("POST", "auth/jwt/login", {"role": role, "jwt": bao.jwt(**how)}, token="")["auth"]
+
+
+def test_openbao_login_read_lease_and_revocation(bao):
+    token = login(bao)["client_token"]
+    read = bao.call("GET", "ops/data/production/db", token=token)["data"]["data"]
+    assert read["password"] == "kv2-Pa55word-of-production" and read["number"] == 4711
+    assert bao.call("GET", "ops1/production/db", token=token)["data"]["username"] == "app"
+    lease = bao.call("POST", "pki/issue/ci", {"common_name": "a.example.com"}, token=token)["lease_id"]
+    assert bao.leases() == [lease] and len(bao.tokens()) == 1
+    assert (bao.logins(), bao.reads()) == (1, 1)
+    bao.call("POST", "auth/token/revoke-self", token=token)
+    bao.wait_clean()
+    assert bao.revocations() == 1
+    with pytest.raises(BaoError):
+        bao.call("GET", "ops/data/production/db", token=token)
+
+
+@pytest.mark.parametrize("how, words", [
+    ({"claims": {"project_id": "7"}, "role": "protected"}, "claim"), ({"lifetime": -3600}, "expired"),
+    ({"audience": "https://elsewhere"}, "audience"), ({"role": "nope"}, "could not be found"),
+])
+def test_openbao_refuses_wrong_tokens(bao, how, words):
+    with pytest.raises(BaoError, match=words) as caught:
+        login(bao, **how)
+    assert caught.value.status == 400 and bao.logins() == 0
+
+
+def test_openbao_refuses_a_foreign_key_and_a_poor_policy(bao):
+    with pytest.raises(BaoError, match="signature|verif"):
+        login(bao, key=bao.stranger)
+    with pytest.raises(BaoError, match="permission denied"):
+        bao.call("GET", "ops/data/production/db", token=login(bao, "denied")["client_token"])
+
+
+def test_openbao_short_tokens_and_namespaces(bao):
+    assert login(bao, "short")["lease_duration"] == 4
+    bao.namespace("team1")
+    token = bao.call("POST", "auth/jwt/login", {"jwt": bao.jwt()}, token="", namespace="team1")["auth"]["client_token"]
+    read = bao.call("GET", "ops/data/production/db", token=token, namespace="team1")
+    assert read["data"]["data"]["password"] == "kv2-Pa55word-of-team1"
