@@ -65,6 +65,17 @@ class GitLab:
         self.runners.wake()
         self.httpd.close()
 
+    def down(self) -> None:
+        """The coordinator is not there (connection refused) until `up`."""
+        self.httpd.down()
+
+    def up(self) -> None:
+        self.httpd.up()
+
+    def settle(self) -> bool:
+        """Until every answer about jobs was sent (not those to requests for jobs, which may be held)."""
+        return self.httpd.settle(r"/jobs/\d+")
+
     @property
     def url(self) -> str:
         """What a runner is configured with."""

@@ -88,8 +88,9 @@ class LineWriter:
         self.out.flush()
 
     def finish(self, job: Job) -> None:
-        if self.partial.pop(job.id, b""):
-            self.write(job, b"\n")
+        rest = self.partial.pop(job.id, b"")
+        if rest:
+            self.write(job, rest + b"\n")
 
     def follow(self, job: Job) -> None:
         job.on_trace.append(self.write)
@@ -157,6 +158,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.pipeline:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping)
             code = run_pipeline(gitlab, options)
+            gitlab.settle()
         else:
             signal.sigwait(stopping)
             code = 0

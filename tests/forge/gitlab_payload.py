@@ -71,7 +71,7 @@ def git_info(git: Any, token: str, pipeline_id: int, ref: str | None, depth: int
     given = dict(git) if isinstance(git, Mapping) else {}
     if git is not None and not isinstance(git, Mapping):
         head = git.resolve(ref or "main")
-        info.update(repo_url=url_with_token(git.url, token), sha=head,
+        info.update(repo_url=url_with_token(git.url, token), sha=head, repo_object_format=git.object_format,
                     ref_type="tag" if git.is_tag(info["ref"]) else "branch")
     info.update(given)
     info.setdefault("refspecs", refspecs(info["ref"], info["ref_type"], pipeline_id, info["sha"], info["depth"]))

@@ -51,6 +51,7 @@ class Request:
     began: float = 0.0
     connection: int = 0
     status: int | None = None
+    done: bool = False
     fault: Fault | None = None
     sock: socket.socket | None = field(default=None, repr=False)
 
@@ -241,10 +242,8 @@ class Httpd:
         self.lock = threading.Lock()
         self.open: dict[int, socket.socket] = {}
         self.accepted = 0
-        self.listener = socket.create_server((host, port), backlog=512)
-        self.host, self.port = self.listener.getsockname()[:2]
-        self.thread = threading.Thread(target=self.accept, daemon=True, name=f"httpd-{self.port}")
-        self.thread.start()
+        self.host, self.port = host, port
+        self.up()
 
     @property
     def origin(self) -> str:
@@ -262,10 +261,38 @@ class Httpd:
             known = list(self.log)
         return [r for r in known if (method is None or r.method == method) and pattern.search(r.path)]
 
-    def accept(self) -> None:
+    def up(self) -> None:
+        """Listens (again, on the same port as before)."""
+        self.listener = socket.create_server((self.host, self.port), backlog=512)
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.accept, args=(self.listener,), daemon=True, name=f"httpd-{self.port}")
+        self.thread.start()
+
+    def down(self) -> None:
+        """As a server that is stopped: open connections are cut, new ones refused, until `up`."""
+        with self.lock:
+            socks = list(self.open.values())
+        for sock in [self.listener, *socks]:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.listener.close()
+        self.thread.join(5)
+
+    def settle(self, path: str = "", patience: float = 2.0) -> bool:
+        """Until every request that came and matches `path` was answered; False when that takes too long."""
+        end = time.monotonic() + patience
+        while not all(r.done or r.status == 0 for r in self.requests(path=path)):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def accept(self, listener: socket.socket) -> None:
         while not self.closing.is_set():
             try:
-                sock, _ = self.listener.accept()
+                sock, _ = listener.accept()
             except OSError:
                 return
             with self.lock:
@@ -311,6 +338,7 @@ class Httpd:
             reply = self.safe_answer(request)
         request.status = reply.status
         send_reply(conn, reply, request.method != "HEAD")
+        request.done = True
         return request.headers.get("connection", "").lower() != "close" and \
             reply.headers.get("Connection", "").lower() != "close"
 
@@ -325,15 +353,7 @@ class Httpd:
 
     def close(self) -> None:
         self.closing.set()
-        with self.lock:
-            socks = list(self.open.values())
-        for sock in [self.listener, *socks]:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        self.listener.close()
-        self.thread.join(5)
+        self.down()
 
 
 def tls_context(cert: str, key: str, client_ca: str | None = None) -> ssl.SSLContext:

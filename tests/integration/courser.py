@@ -281,6 +281,15 @@ class Courser:
             except subprocess.TimeoutExpired:
                 daemon.kill()
 
+    def files_with(self, needle: bytes | str) -> list[Path]:
+        """Files of this test (state, logs, configuration) that hold `needle`."""
+        wanted = needle.encode() if isinstance(needle, str) else needle
+        found = []
+        for path in self.dir.rglob("*"):
+            if path.is_file() and not path.is_symlink() and wanted in path.read_bytes():
+                found.append(path)
+        return found
+
     def processes(self) -> list[tuple[int, str]]:
         """Living processes of these binaries (every test process has its own copy): pid and command line."""
         found = []
@@ -293,6 +302,20 @@ class Courser:
                     continue
                 if exe.startswith(f"{self.binaries.path}/"):
                     found.append((int(entry.name), line))
+        return found
+
+    @staticmethod
+    def alive(marker: str) -> list[int]:
+        """Processes of the machine whose command line holds `marker` (a job's own: `sleep 4711.5`)."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                try:
+                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+                except OSError:
+                    continue
+                if marker.encode() in line:
+                    found.append(int(entry.name))
         return found
 
     def leftovers(self, patience: float = 3.0) -> list[tuple[int, str]]:

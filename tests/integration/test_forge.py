@@ -1,4 +1,4 @@
-"""The test bed itself: a correct runner is accepted, a wrong one is caught, the servers misbehave when asked to."""
+"""The coordinator of the test bed: a correct runner is accepted, a wrong one is caught, and it misbehaves when asked."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ import pytest
 from runner_client import INFO, RunnerClient
 
 from tests.forge import gitlab_payload
-from tests.forge.git_server import Executable, GitServer, Symlink
 from tests.forge.gitlab import GitLab
-from tests.forge.openbao import BaoError, OpenBao
 from tests.forge.pipeline import Pipeline
 
 TRACE = b"hello\nworld\n"
@@ -403,85 +401,32 @@ def test_malformed_http_is_seen(gitlab):
     assert any("Transfer-Encoding" in text for text in gitlab.problems())
 
 
-# --- git ----------------------------------------------------------------------------------------------
+def test_down_and_up_again(gitlab, client):
+    client.request()
+    gitlab.down()
+    client.conn.close()
+    with pytest.raises(ConnectionRefusedError):
+        client.request()
+    client.conn.close()
+    gitlab.up()
+    job = gitlab.queue()
+    assert client.take()["id"] == job.id
 
 
-def clone(url: str, into: Path, *args: str) -> subprocess.CompletedProcess:
-    return subprocess.run(["git", "-c", "protocol.file.allow=never", "clone", "-q", *args, url, str(into)],
-                          capture_output=True, timeout=30, check=False,
-                          env={"PATH": "/usr/bin:/bin", "HOME": str(into.parent), "GIT_TERMINAL_PROMPT": "0"})
-
-
-def test_git_clone_with_the_job_token(gitlab, client, git: GitServer, tmp_path):
-    library = git.repo("group/library", {"lib.c": "int x;\n"})
-    repo = git.repo("group/project", {"a/b.txt": "one\n", "run.sh": Executable("#!/bin/sh\n"), "link": Symlink("a/b.txt")})
-    repo.submodule("vendor/library", library, "../library.git")
-    sha = repo.commit({"a/b.txt": "two\n", "run.sh": None})
-    repo.tag("v1", message="first")
-    job = gitlab.queue(git=repo, depth=1)
-    info = job.payload["git_info"]
-    assert info["sha"] == sha and f":{job.token}@" in info["repo_url"]
-    assert repo.find(f"refs/pipelines/{job.payload['job_info']['pipeline_id']}") == sha
-    assert clone(info["repo_url"], tmp_path / "c", "--recurse-submodules").returncode == 0
-    assert (tmp_path / "c/a/b.txt").read_text() == "two\n" and (tmp_path / "c/link").is_symlink()
-    assert (tmp_path / "c/vendor/library/lib.c").exists() and not (tmp_path / "c/run.sh").exists()
-    assert git.fetches() == 2
-    assert clone(repo.url_with("wrong"), tmp_path / "d").returncode != 0 and git.wrong_passwords >= 1
-    client.run(client.take(), TRACE)
-    assert clone(info["repo_url"], tmp_path / "e").returncode != 0, "the token outlived its job"
-
-
-@pytest.mark.parametrize("how", [{"status": 401}, {"truncate": 200}, {"redirect": "http://127.0.0.2:1/x"}])
-def test_git_misbehaves(git, tmp_path, how):
-    repo = git.repo(files={f"f{n}": f"{n}\n" * 100 for n in range(20)})
-    git.fail_next("*", "git-upload-pack$" if "truncate" in how else "info/refs", times=9, **how)
-    assert clone(repo.url_with(git.token), tmp_path / "c").returncode != 0
-    git.httpd.faults.clear()
-    assert clone(repo.url_with(git.token), tmp_path / "c").returncode == 0
-
-
-# --- OpenBao ------------------------------------------------------------------------------------------
-
-
-def login(bao: OpenBao, role: str = "ci", **how) -> dict:
-    return bao.call("POST", "auth/jwt/login", {"role": role, "jwt": bao.jwt(**how)}, token="")["auth"]
-
-
-def test_openbao_login_read_lease_and_revocation(bao):
-    token = login(bao)["client_token"]
-    read = bao.call("GET", "ops/data/production/db", token=token)["data"]["data"]
-    assert read["password"] == "kv2-Pa55word-of-production" and read["number"] == 4711
-    assert bao.call("GET", "ops1/production/db", token=token)["data"]["username"] == "app"
-    lease = bao.call("POST", "pki/issue/ci", {"common_name": "a.example.com"}, token=token)["lease_id"]
-    assert bao.leases() == [lease] and len(bao.tokens()) == 1
-    assert (bao.logins(), bao.reads()) == (1, 1)
-    bao.call("POST", "auth/token/revoke-self", token=token)
-    bao.wait_clean()
-    assert bao.revocations() == 1
-    with pytest.raises(BaoError):
-        bao.call("GET", "ops/data/production/db", token=token)
-
-
-@pytest.mark.parametrize("how, words", [
-    ({"claims": {"project_id": "7"}, "role": "protected"}, "claim"), ({"lifetime": -3600}, "expired"),
-    ({"audience": "https://elsewhere"}, "audience"), ({"role": "nope"}, "could not be found"),
-])
-def test_openbao_refuses_wrong_tokens(bao, how, words):
-    with pytest.raises(BaoError, match=words) as caught:
-        login(bao, **how)
-    assert caught.value.status == 400 and bao.logins() == 0
-
-
-def test_openbao_refuses_a_foreign_key_and_a_poor_policy(bao):
-    with pytest.raises(BaoError, match="signature|verif"):
-        login(bao, key=bao.stranger)
-    with pytest.raises(BaoError, match="permission denied"):
-        bao.call("GET", "ops/data/production/db", token=login(bao, "denied")["client_token"])
-
-
-def test_openbao_short_tokens_and_namespaces(bao):
-    assert login(bao, "short")["lease_duration"] == 4
-    bao.namespace("team1")
-    token = bao.call("POST", "auth/jwt/login", {"jwt": bao.jwt()}, token="", namespace="team1")["auth"]["client_token"]
-    read = bao.call("GET", "ops/data/production/db", token=token, namespace="team1")
-    assert read["data"]["data"]["password"] == "kv2-Pa55word-of-team1"
+def test_as_a_program_it_runs_a_pipeline(tmp_path):
+    jobs = [["build", [{"name": "compile"}]], ["test", [{"name": "unit"}]]]
+    (tmp_path / "p.json").write_text(json.dumps(jobs))
+    command = ["/usr/bin/python3", "-m", "tests.forge.gitlab", "--token-out", tmp_path / "token", "--pipeline",
+               tmp_path / "p.json", "--stream", "--report", tmp_path / "report.json", "--timeout", "20"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as program:
+        url = program.stdout.readline().decode().strip()
+        with RunnerClient(url, (tmp_path / "token").read_text().strip()) as client:
+            client.run(client.take(), b"a line\nhalf a line")
+            unit = client.take()
+            client.root = "/-/"
+            assert client.call("GET", f"jobs/{unit['id']}").json()["state"] == "waiting"
+            client.root = "/api/v4/"
+            client.run(unit, b"")
+        shown = program.stdout.read().decode().splitlines()
+    assert program.returncode == 0 and [line.split(" | ")[1] for line in shown] == ["a line", "half a line"]
+    assert [job["state"] for job in json.loads((tmp_path / "report.json").read_text())] == ["success", "success"]
