@@ -98,6 +98,9 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(if $(FUZZER),,$(BUILD)/tests/fuzz/rep
 fuzzers: $(FUZZ)
 	@:
 
+unit-programs: $(UNIT)
+	@:
+
 unit: $(UNIT) ## unit tests (pure modules: no root, no network)
 	@tests/unit/run $(BUILD) $(UNIT)
 
@@ -137,7 +140,7 @@ clean distclean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z]*\)[a-z ]*:.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all flags fuzzers unit corpus integration test fuzz lint check bench demo deps clean distclean help
+.PHONY: all flags fuzzers unit-programs unit corpus integration test fuzz lint check bench demo deps clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c)))
