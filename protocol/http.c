@@ -137,6 +137,27 @@ static void host_of(const struct http_call *c, char *ret, size_t size)
 	ret[n] = '\0';
 }
 
+static bool is_one_of(CURLcode code, const CURLcode *codes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (codes[i] == code)
+			return true;
+	return false;
+}
+
+static const CURLcode unsent_codes[] = {
+	CURLE_COULDNT_RESOLVE_PROXY,
+	CURLE_COULDNT_RESOLVE_HOST,
+	CURLE_COULDNT_CONNECT,
+};
+
+static const CURLcode untrusted_codes[] = {
+	CURLE_PEER_FAILED_VERIFICATION,
+	CURLE_SSL_CERTPROBLEM,
+	CURLE_SSL_CACERT_BADFILE,
+	CURLE_SSL_ISSUER_ERROR,
+};
+
 static void call_finish(struct http_call *c, CURLcode code)
 {
 	struct http_request *r = c->r;
@@ -156,6 +177,9 @@ static void call_finish(struct http_call *c, CURLcode code)
 		.status = (int)status,
 		.error = text.msg,
 		.cut = c->cut,
+		.unsent = is_one_of(code, unsent_codes, sizeof unsent_codes / sizeof *unsent_codes),
+		.untrusted = is_one_of(code, untrusted_codes,
+				       sizeof untrusted_codes / sizeof *untrusted_codes),
 		.body = buf_cstr(&body),
 		.body_len = body.len,
 		.headers = &head,

@@ -62,6 +62,8 @@ struct http_reply {
 	int status;
 	const char *error; /* "" when status is not 0 */
 	bool cut;          /* the body was longer than max_body: its beginning is here */
+	bool unsent;       /* status 0: no connection was made, so nobody has seen the request */
+	bool untrusted;    /* status 0: a certificate was refused; another try ends the same way */
 	const char *body;  /* '\0'-terminated, never NULL */
 	size_t body_len;
 	const struct buf *headers; /* private: see http_header */
