@@ -39,40 +39,33 @@ void vault_json_guard(void)
 	json_set_alloc_funcs(guarded_alloc, guarded_free);
 }
 
-static size_t digits(const char *s, const char *end)
+/* Past the digits at s; NULL when there is none. NULL in, NULL out. */
+static const char *past_digits(const char *s, const char *end)
 {
 	const char *at = s;
-	while (at < end && *at >= '0' && *at <= '9')
+	while (at && at < end && *at >= '0' && *at <= '9')
 		at++;
-	return (size_t)(at - s);
+	return at == s ? NULL : at;
+}
+
+/* Past s if it is one of the bytes of any. */
+static const char *past_one(const char *s, const char *end, const char *any)
+{
+	return s < end && strchr(any, *s) && *s ? s + 1 : s;
 }
 
 /* The length of the JSON number at s, 0 when it is none. */
 static size_t number_length(const char *s, const char *end)
 {
-	const char *at = s;
-	if (at < end && *at == '-')
-		at++;
-	size_t n = digits(at, end);
-	if (n == 0 || (n > 1 && *at == '0'))
+	const char *first = past_one(s, end, "-"), *at = past_digits(first, end);
+	if (at && *first == '0' && at - first > 1)
 		return 0;
-	at += n;
-	if (at < end && *at == '.') {
-		n = digits(at + 1, end);
-		if (n == 0)
-			return 0;
-		at += 1 + n;
-	}
-	if (at < end && (*at == 'e' || *at == 'E')) {
-		at++;
-		if (at < end && (*at == '+' || *at == '-'))
-			at++;
-		n = digits(at, end);
-		if (n == 0)
-			return 0;
-		at += n;
-	}
-	return (size_t)(at - s);
+	if (at && at < end && *at == '.')
+		at = past_digits(at + 1, end);
+	const char *power = at ? past_one(at, end, "eE") : NULL;
+	if (power != at)
+		at = past_digits(past_one(power, end, "+-"), end);
+	return at ? (size_t)(at - s) : 0;
 }
 
 /* The length of the string at s with both its quotes; what is not closed ends with the text. */
@@ -192,7 +185,8 @@ static int print_object(const json_t *v, struct buf *out, unsigned depth, struct
 	const char *key, *comma = "{";
 	json_t *member, *object = json_incref((json_t *)(uintptr_t)v);
 	int r = 0;
-	json_object_foreach(object, key, member) {
+	json_object_foreach(object, key, member)
+	{
 		r = buf_str(out, comma, e) < 0 || str_json(out, key, strlen(key), e) < 0 ||
 				    buf_char(out, ':', e) < 0 ||
 				    print(member, out, depth + 1, e) < 0

@@ -103,12 +103,14 @@ int vault_allowed(const char *url, const char *allowed, struct err *e)
 	if (is_listed(allowed, origin))
 		return 0;
 	if (allowed[strspn(allowed, " ,\t\n")])
-		return err_set(e, EINVAL, "%s is not an address that vault.allowed of this runner names",
+		return err_set(e, EINVAL,
+			       "%s is not an address that vault.allowed of this runner names",
 			       origin);
 	if (str_starts(origin, "https:") || is_loopback(origin))
 		return 0;
 	return err_set(e, EINVAL,
-		       "%s is not https: vault.allowed of this runner would have to name it", origin);
+		       "%s is not https: vault.allowed of this runner would have to name it",
+		       origin);
 }
 
 int vault_redirect_allowed(const char *from, const char *url, const char *allowed, struct err *e)
@@ -126,24 +128,25 @@ int vault_redirect_allowed(const char *from, const char *url, const char *allowe
 	return err_set(e, EINVAL, "redirect from %s to another host, %s", a, b);
 }
 
-static int segment_add(struct buf *url, const char *s, size_t n, struct err *e)
+static int byte_add(struct buf *url, unsigned char c, struct err *e)
 {
 	static const char plain[] = "-._~0123456789"
 				    "abcdefghijklmnopqrstuvwxyz"
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-	if (n == 0 || (n == 1 && s[0] == '.') || (n == 2 && s[0] == '.' && s[1] == '.'))
+	if (c < ' ' || c == 0x7f || c == '?' || c == '#')
+		return err_set(e, EINVAL, "it holds a control byte, \"?\" or \"#\"");
+	return strchr(plain, c) ? buf_char(url, (char)c, e) : buf_printf(url, e, "%%%02X", c);
+}
+
+static int segment_add(struct buf *url, const char *s, size_t n, struct err *e)
+{
+	if (n == 0 || (n <= 2 && strspn(s, ".") >= n))
 		return err_set(e, EINVAL, "a part of it is empty, \".\" or \"..\"");
 	if (buf_char(url, '/', e) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
-		if (c < ' ' || c == 0x7f || c == '?' || c == '#')
-			return err_set(e, EINVAL, "it holds a control byte, \"?\" or \"#\"");
-		int put = strchr(plain, c) ? buf_char(url, (char)c, e)
-					   : buf_printf(url, e, "%%%02X", c);
-		if (put < 0)
+	for (size_t i = 0; i < n; i++)
+		if (byte_add(url, (unsigned char)s[i], e) < 0)
 			return -1;
-	}
 	return 0;
 }
 
