@@ -231,10 +231,10 @@ class OpenBao:
         """The job variable that carries it."""
         return {"key": name, "value": self.jwt(**how), "public": False, "masked": True, "raw": True}
 
-    def secret(self, path: str = "production/db", field: str = "password", mount: str = "ops",
+    def secret(self, path: str = "production/db", field: str = "password", mount: str = "ops", url: str | None = None,
                **how: Any) -> dict[str, Any]:
-        """One entry of a payload's `secrets` (see gitlab_payload.vault_secret)."""
-        return vault_secret(self.url, mount, path, field, **how)
+        """One entry of a payload's `secrets` (see gitlab_payload.vault_secret); `url`: of a Front, say."""
+        return vault_secret(url or self.url, mount, path, field, **how)
 
     # what is left of them
 

@@ -6,6 +6,7 @@ import faulthandler
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
 from courser import Binaries, Courser, TestUser  # noqa: E402
+from tests.forge.certs import Authority  # noqa: E402
+from tests.forge.front import Front  # noqa: E402
 from tests.forge.git_server import GitServer  # noqa: E402
 from tests.forge.gitlab import GitLab  # noqa: E402
 from tests.forge.openbao import OpenBao, binary  # noqa: E402
@@ -118,6 +121,22 @@ def bao(bao_server: OpenBao) -> Iterator[OpenBao]:
     yield bao_server
     bao_server.thaw()
     bao_server.sweep()
+
+
+@pytest.fixture
+def bao_front(bao: OpenBao) -> Iterator[Front]:
+    """The way to `bao` that can be made to fail: use its url in place of the server's."""
+    with Front(bao.port) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def authority() -> Iterator[Authority]:
+    """A certificate authority; its files can be read by every account (the keys of a test are no secret)."""
+    with tempfile.TemporaryDirectory(prefix="cc-", dir="/tmp") as directory:
+        path = Path(directory)
+        path.chmod(0o755)
+        yield Authority(path)
 
 
 # --- courser ------------------------------------------------------------------------------------------

@@ -374,22 +374,19 @@ def test_fail_next_endless_and_silent(gitlab):
             client.request()
 
 
-def test_tls_with_client_certificate(tmp_path):
-    for name in ("server", "client"):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-keyout", tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.crt", "-days", "2",
-                        "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"], check=True,
-                       capture_output=True)
-    pair = {"cert": str(tmp_path / "server.crt"), "key": str(tmp_path / "server.key")}
-    context = ssl.create_default_context(cafile=pair["cert"])
-    with GitLab(**pair, client_ca=str(tmp_path / "client.crt")) as gitlab:
-        with RunnerClient(gitlab.url, gitlab.token, context) as client, pytest.raises((OSError, http.client.HTTPException)):
-            client.request()
-        context.load_cert_chain(tmp_path / "client.crt", tmp_path / "client.key")
+def test_tls_with_client_certificate(authority):
+    server, mine = authority.issue("server"), authority.issue("client")
+    context = ssl.create_default_context(cafile=authority.ca)
+    with GitLab(cert=server.cert, key=server.key, client_ca=authority.ca) as gitlab:
+        with RunnerClient(gitlab.url, gitlab.token, context) as client:
+            with pytest.raises((OSError, http.client.HTTPException)):
+                client.request()
+        context.load_cert_chain(mine.cert, mine.key)
         with RunnerClient(gitlab.url, gitlab.token, context) as client:
             assert client.request().status == 204
             later(0.1, lambda: gitlab.queue())
             client.take()
+        assert not gitlab.problems()
 
 
 @pytest.mark.violations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -9,7 +11,9 @@ import pytest
 from runner_client import RunnerClient
 
 from tests.forge.git_server import Executable, GitServer, Symlink
+from tests.forge.gitlab import GitLab
 from tests.forge.openbao import BaoError, OpenBao
+from tests.forge.proxy import Proxy
 
 # --- git ----------------------------------------------------------------------------------------------
 
@@ -94,3 +98,38 @@ def test_openbao_short_tokens_and_namespaces(bao):
     token = bao.call("POST", "auth/jwt/login", {"jwt": bao.jwt()}, token="", namespace="team1")["auth"]["client_token"]
     read = bao.call("GET", "ops/data/production/db", token=token, namespace="team1")
     assert read["data"]["data"]["password"] == "kv2-Pa55word-of-team1"
+
+
+def test_openbao_behind_a_front_that_fails(bao, bao_front):
+    bao_front.fail_next("POST", "/login$", status=503, body='{"errors":["Vault is sealed"]}')
+    bao.port, direct = bao_front.httpd.port, bao.port
+    try:
+        with pytest.raises(BaoError, match="sealed"):
+            login(bao)
+        assert login(bao)["client_token"]
+    finally:
+        bao.port = direct
+    assert [r.status for r in bao_front.requests("POST", "login")] == [503, 200] and bao.logins() == 1
+
+
+# --- proxy --------------------------------------------------------------------------------------------
+
+
+def test_proxy_tunnels_and_forwards(authority):
+    pair = authority.issue("server")
+    context = ssl.create_default_context(cafile=authority.ca)
+    with Proxy("me", "pass") as proxy, GitLab(cert=pair.cert, key=pair.key) as tls, GitLab() as plain:
+        login = {"Proxy-Authorization": proxy.credentials}
+        through = http.client.HTTPSConnection("127.0.0.1", proxy.httpd.port, timeout=10, context=context)
+        through.set_tunnel("127.0.0.1", tls.httpd.port, login)
+        through.request("GET", "/api/v4/runners/router/discovery")
+        assert through.getresponse().status == 501
+        through.close()
+        direct = http.client.HTTPConnection("127.0.0.1", proxy.httpd.port, timeout=10)
+        direct.request("GET", f"{plain.url}/api/v4/runners/router/discovery", headers=login)
+        assert direct.getresponse().status == 501
+        direct.close()
+        assert proxy.connected == [f"127.0.0.1:{tls.httpd.port}", f"127.0.0.1:{plain.httpd.port}"]
+        direct.request("GET", f"{plain.url}/")
+        assert direct.getresponse().status == 407 and len(proxy.connected) == 2
+        direct.close()
