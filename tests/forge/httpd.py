@@ -157,7 +157,9 @@ class Connection:
 def read_head(conn: Connection) -> Request:
     words = conn.line().split(b" ")
     began = time.monotonic()
-    if len(words) != 3 or words[2] != b"HTTP/1.1" or not TOKEN.match(words[0]):
+    tunnel = words[0] == b"CONNECT"  # to a proxy; Python's own client still says HTTP/1.0 then
+    versions = (b"HTTP/1.1", b"HTTP/1.0") if tunnel else (b"HTTP/1.1",)
+    if len(words) != 3 or words[2] not in versions or not TOKEN.match(words[0]):
         raise Malformed(f"request line {b' '.join(words)[:80]!r}")
     headers: dict[str, str] = {}
     while line := conn.line():
@@ -168,7 +170,7 @@ def read_head(conn: Connection) -> Request:
         if key in headers:
             raise Malformed(f"header {key} twice")
         headers[key] = value.strip().decode("latin-1")
-    if "host" not in headers:
+    if "host" not in headers and not tunnel:
         raise Malformed("no Host header")
     return Request(words[0].decode(), words[1].decode("latin-1"), headers, began=began, connection=conn.number)
 
