@@ -1,0 +1,368 @@
+/* One stream through the automata: what is read as what, what is held back, what comes out. */
+#include "executor/redact_set.h"
+
+#include "executor/redact_escape.h"
+#include "executor/redact_range.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	ESC = 0x1b,
+	SLICE = 64 << 10,     /* input is looked at in pieces of this */
+	HOLD_MAX = 256 << 10, /* what has not become a hit within this does not */
+	HOLD_LOOK = 12,       /* log2 of how often that is looked at, bytes */
+	CUT_MIN = 8, /* shortest beginning of a secret that is masked when the stream is cut */
+};
+
+/* A lane's place: the state, and where the bytes that led to it stood. */
+struct lane {
+	uint32_t state;
+	uint32_t mask;  /* of ring's size */
+	uint32_t *ring; /* low halves of offsets */
+	uint64_t seen;
+};
+
+/* One reading of the stream. */
+struct scan {
+	struct lane lanes[LANES];
+	struct pattern pattern;
+	bool space; /* the last byte was white space */
+};
+
+struct redactor {
+	const struct redact_set *set;
+	struct buf in;      /* what has come and is not out */
+	uint64_t base, pos; /* offsets: of in's first byte; of the next byte to read */
+	struct scan main;   /* reads text and passes over escapes */
+	struct scan within; /* reads on from within the last escape, as if it were text */
+	bool reads_within;
+	uint64_t esc_from, esc_to;   /* that escape */
+	struct ranges hits, spoiled; /* spoiled: escapes that have a hit in them */
+	uint64_t again_to;           /* patterns have seen what stands before this */
+	bool in_mask;                /* the last that went out was a mask */
+};
+
+static void scan_reset(struct scan *s)
+{
+	for (int i = 0; i < LANES; i++)
+		s->lanes[i].state = 0;
+	pattern_reset(&s->pattern);
+	s->space = false;
+}
+
+static int scan_init(struct scan *s, const struct redact_set *set, struct err *e)
+{
+	for (int i = 0; i < LANES; i++) {
+		uint32_t size = 64;
+		while (size < set->lanes[i].longest)
+			size *= 2;
+		uint32_t *ring = calloc(size, sizeof *ring);
+		if (!ring)
+			return err_set(e, ENOMEM, "out of memory");
+		free(s->lanes[i].ring);
+		s->lanes[i].ring = ring;
+		s->lanes[i].mask = size - 1;
+	}
+	return 0;
+}
+
+static void scan_done(struct scan *s)
+{
+	for (int i = 0; i < LANES; i++)
+		free(s->lanes[i].ring);
+}
+
+struct redactor *redactor_new(const struct redact_set *set, struct err *e)
+{
+	if (!set->built) {
+		err_set(e, EINVAL, "masks are not built");
+		return NULL;
+	}
+	struct redactor *r = calloc(1, sizeof *r);
+	if (!r) {
+		err_set(e, ENOMEM, "out of memory");
+		return NULL;
+	}
+	r->set = set;
+	r->in = (struct buf)BUF(HOLD_MAX + 4 * SLICE);
+	if (scan_init(&r->main, set, e) < 0 || scan_init(&r->within, set, e) < 0) {
+		redactor_free(r);
+		return NULL;
+	}
+	scan_reset(&r->main);
+	return r;
+}
+
+void redactor_free(struct redactor *r)
+{
+	if (!r)
+		return;
+	buf_wipe(&r->in);
+	scan_done(&r->main);
+	scan_done(&r->within);
+	ranges_done(&r->hits);
+	ranges_done(&r->spoiled);
+	free(r);
+}
+
+/* The offset of the byte that came `back` bytes before the next one; near: any offset close to it. */
+static uint64_t lane_offset(const struct lane *l, uint32_t back, uint64_t near)
+{
+	uint32_t low = l->ring[(l->seen - back) & l->mask];
+	return near - (uint32_t)((uint32_t)near - low);
+}
+
+static void found(struct redactor *r, struct scan *s, uint64_t from, uint64_t to)
+{
+	if (s == &r->within && from >= r->esc_to)
+		return; /* the main reading finds it */
+	if (s == &r->within)
+		ranges_add(&r->spoiled, r->esc_from, r->esc_to);
+	ranges_add(&r->hits, from, to);
+	pattern_touched(&s->pattern, to);
+}
+
+static void lane_step(struct redactor *r, struct scan *s, enum redact_lane which, unsigned char c,
+		      uint64_t at)
+{
+	const struct automaton *a = &r->set->lanes[which];
+	struct lane *l = &s->lanes[which];
+	l->ring[l->seen++ & l->mask] = (uint32_t)at;
+	l->state = automaton_step(a, l->state, c);
+	uint32_t len = a->states[l->state].out;
+	if (len)
+		found(r, s, lane_offset(l, len, at), at + 1);
+}
+
+static void scan_byte(struct redactor *r, struct scan *s, unsigned char c, uint64_t at)
+{
+	bool space = redact_is_space(c);
+	if (c == '\0' || (space && s->space))
+		return;
+	s->space = space;
+	if (space)
+		c = ' ';
+	else
+		lane_step(r, s, LANE_DENSE, c, at);
+	lane_step(r, s, LANE_TEXT, c, at);
+	if (s == &r->within || at >= r->again_to)
+		pattern_step(&r->set->patterns, &s->pattern, c, at, &r->hits);
+}
+
+/* Where the oldest match that is not yet one may have begun; UINT64_MAX nowhere. next: the offset
+ * that s reads next. */
+static uint64_t scan_hold(const struct redactor *r, const struct scan *s, uint64_t next)
+{
+	uint64_t hold = pattern_hold(&r->set->patterns, &s->pattern);
+	for (int i = 0; i < LANES; i++) {
+		const struct lane *l = &s->lanes[i];
+		uint32_t depth = r->set->lanes[i].states[l->state].depth;
+		uint64_t from = depth ? lane_offset(l, depth, next) : UINT64_MAX;
+		hold = from < hold ? from : hold;
+	}
+	return hold;
+}
+
+/* A match that began too long ago is given up, for shorter ones that began later. */
+static void scan_limit(struct redactor *r, struct scan *s)
+{
+	for (int i = 0; i < LANES; i++) {
+		struct lane *l = &s->lanes[i];
+		const struct automaton *a = &r->set->lanes[i];
+		while (l->state &&
+		       r->pos - lane_offset(l, a->states[l->state].depth, r->pos) > HOLD_MAX)
+			l->state = automaton_fail(a, l->state);
+	}
+	uint64_t hold = pattern_hold(&r->set->patterns, &s->pattern);
+	if (hold != UINT64_MAX && r->pos - hold > HOLD_MAX)
+		pattern_reset(&s->pattern);
+}
+
+static void within_end(struct redactor *r, bool cut)
+{
+	if (r->reads_within)
+		pattern_end(&r->within.pattern, cut, &r->hits);
+	r->reads_within = false;
+}
+
+static void within_byte(struct redactor *r, unsigned char c, uint64_t at)
+{
+	size_t before = r->hits.n;
+	scan_byte(r, &r->within, c, at);
+	if (r->hits.n != before && at < r->esc_to)
+		ranges_add(&r->spoiled, r->esc_from, r->esc_to);
+	if (at + 1 < r->esc_to)
+		return;
+	uint64_t hold = scan_hold(r, &r->within, at + 1);
+	if ((hold >= r->esc_to && !r->within.pattern.active) || at - r->esc_from > HOLD_MAX)
+		within_end(r, false);
+}
+
+/* The escape at pos: the main reading passes over it, the other one reads it. False: not all there. */
+static bool read_escape(struct redactor *r, const unsigned char *p, size_t n, bool last)
+{
+	struct escape esc;
+	if (!escape_parse(p, n, last, &esc))
+		return false;
+	within_end(r, false);
+	r->reads_within = esc.n > 1;
+	scan_reset(&r->within);
+	r->esc_from = r->pos;
+	r->esc_to = r->pos + esc.n;
+	for (size_t i = 1; i < esc.n && r->reads_within; i++)
+		within_byte(r, p[i], r->pos + i);
+	r->pos = r->esc_to;
+	return true;
+}
+
+/* Read all that has come; an escape that is not all there waits unless last. */
+static void read_on(struct redactor *r, bool last)
+{
+	const unsigned char *p = (const unsigned char *)r->in.p;
+	uint64_t end = r->base + r->in.len;
+	while (r->pos < end) {
+		size_t i = (size_t)(r->pos - r->base);
+		uint64_t from = r->pos;
+		if (p[i] == ESC) {
+			if (!read_escape(r, p + i, r->in.len - i, last))
+				break;
+		} else {
+			if (r->reads_within)
+				within_byte(r, p[i], r->pos);
+			scan_byte(r, &r->main, p[i], r->pos);
+			r->pos++;
+		}
+		if (from >> HOLD_LOOK != r->pos >> HOLD_LOOK)
+			scan_limit(r, &r->main);
+	}
+}
+
+/* Colours in the n bytes at p, which are masked, come out all the same. */
+static int emit_colours(struct redactor *r, const unsigned char *p, size_t n, struct buf *out,
+			struct err *e)
+{
+	const unsigned char *end = p + n, *at;
+	struct escape esc;
+	for (at = memchr(p, ESC, n); at; at = memchr(at, ESC, (size_t)(end - at))) {
+		uint64_t from = r->base + (uint64_t)(at - p);
+		const struct range *bad = ranges_first(&r->spoiled);
+		while (bad && bad->to <= from) {
+			ranges_drop_first(&r->spoiled);
+			bad = ranges_first(&r->spoiled);
+		}
+		if (!escape_parse(at, (size_t)(end - at), true, &esc))
+			return 0;
+		if (esc.sgr && !(bad && bad->from <= from) && buf_add(out, at, esc.n, e) < 0)
+			return -1;
+		at += esc.n;
+	}
+	return 0;
+}
+
+/* The next bytes before safe: a mask, or what stands before one. */
+static int emit_next(struct redactor *r, uint64_t safe, size_t *at, struct buf *out, struct err *e)
+{
+	const unsigned char *p = (const unsigned char *)r->in.p + *at;
+	const struct range *hit = ranges_first(&r->hits);
+	bool masked = hit && hit->from <= r->base;
+	uint64_t to = !hit ? safe : masked ? hit->to : hit->from;
+	to = to < safe ? to : safe;
+	size_t n = (size_t)(to - r->base);
+	if (!masked) {
+		if (buf_add(out, p, n, e) < 0)
+			return -1;
+		r->in_mask = false;
+	} else {
+		if (!r->in_mask && buf_add(out, r->set->mask, r->set->mask_n, e) < 0)
+			return -1;
+		r->in_mask = true;
+		if (emit_colours(r, p, n, out, e) < 0)
+			return -1;
+		if (hit->to == to)
+			ranges_drop_first(&r->hits);
+	}
+	*at += n;
+	r->base = to;
+	return 0;
+}
+
+/* All before the oldest offset that may still become part of a hit goes out. */
+static int emit(struct redactor *r, struct buf *out, struct err *e)
+{
+	uint64_t safe = scan_hold(r, &r->main, r->pos);
+	if (r->pos < safe)
+		safe = r->pos;
+	if (r->reads_within && r->esc_from < safe)
+		safe = r->esc_from;
+	if (r->hits.failed || r->spoiled.failed)
+		return err_set(e, ENOMEM, "out of memory");
+	size_t at = 0;
+	int result = 0;
+	while (r->base < safe && result == 0)
+		result = emit_next(r, safe, &at, out, e);
+	buf_drop(&r->in, at);
+	return result;
+}
+
+int redactor_feed(struct redactor *r, const void *in, size_t n, struct buf *out, struct err *e)
+{
+	const char *p = in;
+	while (n) {
+		size_t now = n < SLICE ? n : SLICE;
+		if (buf_add(&r->in, p, now, e) < 0)
+			return -1;
+		read_on(r, false);
+		if (emit(r, out, e) < 0)
+			return -1;
+		p += now;
+		n -= now;
+	}
+	return 0;
+}
+
+/* The stream was cut: what has matched half of a needle, and at least CUT_MIN bytes, is masked. */
+static void cut_lane(struct redactor *r, enum redact_lane which)
+{
+	const struct automaton *a = &r->set->lanes[which];
+	const struct lane *l = &r->main.lanes[which];
+	for (uint32_t s = l->state; s; s = automaton_fail(a, s)) {
+		uint32_t depth = a->states[s].depth;
+		if (depth >= CUT_MIN && depth >= automaton_lacks(a, s)) {
+			ranges_add(&r->hits, lane_offset(l, depth, r->pos), r->pos);
+			return;
+		}
+	}
+}
+
+int redactor_flush(struct redactor *r, bool cut, struct buf *out, struct err *e)
+{
+	read_on(r, true);
+	within_end(r, cut);
+	pattern_end(&r->main.pattern, cut, &r->hits);
+	for (int i = 0; cut && i < LANES; i++)
+		cut_lane(r, (enum redact_lane)i);
+	scan_reset(&r->main);
+	int result = emit(r, out, e);
+	r->in_mask = false;
+	return result;
+}
+
+int redactor_switch(struct redactor *r, const struct redact_set *next, struct buf *out,
+		    struct err *e)
+{
+	if (!next->built)
+		return err_set(e, EINVAL, "masks are not built");
+	if (scan_init(&r->main, next, e) < 0 || scan_init(&r->within, next, e) < 0)
+		return -1;
+	for (int i = 0; i < LANES; i++)
+		r->main.lanes[i].state = 0;
+	r->main.space = r->main.space && r->base == r->pos;
+	r->reads_within = false;
+	r->set = next;
+	r->again_to = r->pos;
+	r->pos = r->base;
+	read_on(r, false);
+	return emit(r, out, e);
+}

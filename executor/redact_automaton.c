@@ -1,0 +1,179 @@
+/* Aho and Corasick's automaton, laid out breadth first so that children lie beside each other. */
+#include "executor/redact_automaton.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROW = 256, STATES_MAX = 1 << 24 };
+
+void *region_take(struct redact_region *r, size_t n, struct err *e)
+{
+	size_t at = (r->used + 7) & ~(size_t)7;
+	if (at > r->size || n > r->size - at) {
+		err_set(e, E2BIG, "masks need more than %zu bytes", r->size);
+		return NULL;
+	}
+	r->used = at + n;
+	r->touched = r->used > r->touched ? r->used : r->touched;
+	return memset(r->p + at, 0, n);
+}
+
+static int needle_order(const void *a, const void *b)
+{
+	const struct needle *x = a, *y = b;
+	int d = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
+	if (d)
+		return d;
+	return (x->n > y->n) - (x->n < y->n);
+}
+
+static size_t needle_unique(struct needle *v, size_t n)
+{
+	size_t kept = 0;
+	qsort(v, n, sizeof *v, needle_order);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || needle_order(&v[kept - 1], &v[i]) != 0)
+			v[kept++] = v[i];
+	return kept;
+}
+
+/* The number of states: the root and each byte that is not shared with the needle before. */
+static size_t count_states(const struct needle *v, size_t n)
+{
+	size_t count = 1;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t same = 0;
+		uint32_t most = i && v[i - 1].n < v[i].n ? v[i - 1].n : v[i].n;
+		while (i && same < most && v[i - 1].p[same] == v[i].p[same])
+			same++;
+		count += v[i].n - same;
+	}
+	return count;
+}
+
+/* While building: the needles [lo, hi) that pass through a state. */
+struct span {
+	uint32_t lo, hi;
+};
+
+/* Give state s its children, one for each byte that its needles go on with. */
+static void expand(struct automaton *a, struct span *spans, uint32_t s, const struct needle *v)
+{
+	struct automaton_state *state = &a->states[s];
+	uint32_t lo = spans[s].lo, hi = spans[s].hi, many = 0, depth = state->depth;
+	uint32_t first = a->nstates;
+	if (lo < hi && v[lo].n == depth) {
+		state->out = (uint16_t)depth;
+		lo++;
+	}
+	while (lo < hi) {
+		unsigned char c = v[lo].p[depth];
+		uint32_t end = lo + 1;
+		while (end < hi && v[end].p[depth] == c)
+			end++;
+		a->states[a->nstates].fail_byte = c;
+		a->states[a->nstates].depth = (uint16_t)(depth + 1);
+		spans[a->nstates++] = (struct span){ lo, end };
+		lo = end;
+		many++;
+	}
+	state->next_many = first << 8 | (many & 255);
+}
+
+static void rows_fill(struct automaton *a)
+{
+	for (uint32_t s = 0; s < a->dense; s++) {
+		uint32_t *row = a->rows + (size_t)s * ROW;
+		uint32_t first = a->states[s].next_many >> 8;
+		uint32_t end = s ? first + (a->states[s].next_many & 255) : a->dense;
+		if (s)
+			memcpy(row, a->rows, ROW * sizeof *row);
+		for (uint32_t i = s ? first : 1; i < end; i++)
+			row[a->states[i].fail_byte & 255] = i;
+	}
+}
+
+static void fails_fill(struct automaton *a)
+{
+	for (uint32_t s = 0; s < a->nstates; s++) {
+		uint32_t first = a->states[s].next_many >> 8;
+		uint32_t end = s ? first + (a->states[s].next_many & 255) : a->dense;
+		for (uint32_t i = s ? first : 1; i < end; i++) {
+			unsigned char c = (unsigned char)a->states[i].fail_byte;
+			uint32_t f = s ? automaton_step(a, automaton_fail(a, s), c) : 0;
+			a->states[i].fail_byte = f << 8 | c;
+			if (!a->states[i].out)
+				a->states[i].out = a->states[f].out;
+		}
+	}
+}
+
+int automaton_build(struct automaton *a, struct needle *needles, size_t *n, struct redact_region *r,
+		    struct err *e)
+{
+	*n = needle_unique(needles, *n);
+	size_t states = count_states(needles, *n);
+	if (states >= STATES_MAX)
+		return err_set(e, E2BIG, "too many masks");
+	struct span *spans = calloc(states, sizeof *spans);
+	if (!spans)
+		return err_set(e, ENOMEM, "out of memory");
+	a->states = region_take(r, states * sizeof *a->states, e);
+	if (!a->states) {
+		free(spans);
+		return -1;
+	}
+	spans[0].hi = (uint32_t)*n;
+	a->nstates = 1;
+	for (uint32_t s = 0; s < a->nstates; s++) {
+		expand(a, spans, s, needles);
+		if (s == 0)
+			a->dense = a->nstates;
+	}
+	free(spans);
+	for (size_t i = 0; i < *n; i++)
+		a->longest = needles[i].n > a->longest ? needles[i].n : a->longest;
+	a->rows = region_take(r, (size_t)a->dense * ROW * sizeof *a->rows, e);
+	if (!a->rows)
+		return -1;
+	rows_fill(a);
+	fails_fill(a);
+	return 0;
+}
+
+uint32_t automaton_step(const struct automaton *a, uint32_t state, unsigned char c)
+{
+	while (state >= a->dense) {
+		const struct automaton_state *s = &a->states[state];
+		uint32_t i = s->next_many >> 8, end = i + (s->next_many & 255);
+		for (; i < end; i++)
+			if ((a->states[i].fail_byte & 255) == c)
+				return i;
+		state = s->fail_byte >> 8;
+	}
+	return a->rows[(size_t)state * ROW + c];
+}
+
+uint32_t automaton_lacks(const struct automaton *a, uint32_t state)
+{
+	/* Children come after their parent in order of depth: the first leaf found is the nearest. */
+	uint32_t lo = state, hi = state + 1, lacks = 0;
+	while (lo < hi) {
+		uint32_t next_lo = UINT32_MAX, next_hi = 0;
+		for (uint32_t s = lo; s < hi; s++) {
+			const struct automaton_state *at = &a->states[s];
+			uint32_t first = at->next_many >> 8, many = at->next_many & 255;
+			if (at->out == at->depth)
+				return lacks;
+			if (many && first < next_lo)
+				next_lo = first;
+			if (many)
+				next_hi = first + many;
+		}
+		lo = next_lo;
+		hi = next_hi;
+		lacks++;
+	}
+	return lacks;
+}
