@@ -17,6 +17,7 @@ enum {
 	JOB_TIMEOUT_DEFAULT = 7200,       /* seconds, when the forge names none */
 	JOB_STEPS_MAX = 256,
 	JOB_VARS_MAX = 20000,
+	JOB_VARS_BYTES_MAX = 4 << 20, /* keys and values together */
 	JOB_SECRETS_MAX = 512,
 };
 
@@ -50,9 +51,9 @@ struct job_hook {
 
 /* Where the sources come from. url has no user part and no password; token goes with it. */
 struct job_sources {
-	const char *url; /* http, https, ssh or file is refused by the parser; never NULL */
-	const char *user, *token;     /* for HTTP authentication; "" none */
-	const char *ref;              /* branch or tag name, printable */
+	const char *url;          /* http or https; ssh without a password; any other is refused */
+	const char *user, *token; /* for HTTP authentication; "" none */
+	const char *ref;          /* branch or tag name, printable */
 	const char *sha, *before_sha; /* 40 hex digits (64 where object_format is sha256) */
 	const char *object_format;    /* "sha1" or "sha256" */
 	const char *const *refspecs;  /* "+refs/heads/main:refs/remotes/origin/main", checked */
@@ -65,8 +66,7 @@ enum job_secret_source { JOB_SECRET_VAULT, JOB_SECRET_GITLAB, JOB_SECRET_OTHER }
 
 /* One entry of "secrets". The strings are as the forge sent them: not yet expanded. */
 struct job_secret {
-	const char *name,
-		*provider; /* provider: the key of the payload: "vault", "gcp_secret_manager" … */
+	const char *name, *provider; /* the payload's key: "vault" …; "" none that is known */
 	enum job_secret_source source;
 	const char *url, *space; /* server address; namespace */
 	const char *auth_name, *auth_path, *jwt, *role;
@@ -95,7 +95,7 @@ struct job_dependency {
 };
 
 struct job {
-	uint64_t id, project_id, pipeline_id;    /* 1 … */
+	uint64_t id, project_id, pipeline_id;    /* 1 …; pipeline_id 0 unknown */
 	const char *token;                       /* the job's own; "" never */
 	unsigned timeout_s;                      /* 1 .. JOB_TIMEOUT_MAX */
 	const char *name, *stage, *project_path; /* "group/project" */

@@ -28,7 +28,9 @@ START_TEST(records_come_back_as_written)
 	ck_assert_int_eq(journal_init(&j, log, events, bell, &e), 0);
 	ck_assert_int_eq(journal_event(&j, &e, "journal", "version", "1", "job", "42", NULL), 0);
 	ck_assert_int_eq(journal_log(&j, "hello\n", 6, &e), 0);
-	ck_assert_int_eq(journal_event(&j, &e, "verdict", "text", "a \"b\"\n=c\\ \x01", "empty", "", NULL), 0);
+	ck_assert_int_eq(
+		journal_event(&j, &e, "verdict", "text", "a \"b\"\n=c\\ \x01", "empty", "", NULL),
+		0);
 	uint64_t rung = 0;
 	ck_assert_int_eq(read(bell, &rung, sizeof rung), sizeof rung);
 	ck_assert_uint_eq(rung, 3);
