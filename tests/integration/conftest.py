@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
 from courser import Binaries, Courser, TestUser  # noqa: E402
+from machine import require  # noqa: E402
 from tests.forge.certs import Authority  # noqa: E402
 from tests.forge.front import Front  # noqa: E402
 from tests.forge.git_server import GitServer  # noqa: E402
@@ -24,19 +25,6 @@ from tests.forge.gitlab import GitLab  # noqa: E402
 from tests.forge.openbao import OpenBao, binary  # noqa: E402
 
 DEFAULT_TIMEOUT = 60.0
-
-
-def must_work() -> bool:
-    return bool(os.environ.get("CI") or os.environ.get("COURSER_MUST_WORK"))
-
-
-def require(there: object, what: str) -> None:
-    """Skips where this machine lacks `what`; where everything must work, that is a failure."""
-    if there:
-        return
-    if must_work():
-        pytest.fail(f"this machine lacks {what}", pytrace=False)
-    pytest.skip(f"this machine lacks {what}")
 
 
 # --- a time limit for each phase of each test -----------------------------------------------------------
