@@ -195,29 +195,30 @@ int http_call_setup(struct http_call *c, struct err *e)
 	return set_headers(c, e) < 0 ? -1 : set_body(c, e);
 }
 
+static void copy_trimmed(const char *s, const char *end, char *ret, size_t size)
+{
+	while (s < end && (*s == ' ' || *s == '\t'))
+		s++;
+	while (end > s && strchr("\r \t", end[-1]))
+		end--;
+	size_t n = (size_t)(end - s) < size ? (size_t)(end - s) : size - 1;
+	memcpy(ret, s, n);
+	ret[n] = '\0';
+}
+
 bool http_header(const struct http_reply *r, const char *name, char *ret, size_t size)
 {
 	const char *s = buf_cstr(r->headers), *end = s + r->headers->len;
 	size_t n = strlen(name);
 	bool found = false;
 	*ret = '\0';
-	while (s < end) {
-		const char *nl = memchr(s, '\n', (size_t)(end - s));
-		const char *stop = nl ? nl : end;
-		if ((size_t)(stop - s) > n && s[n] == ':' && strncasecmp(s, name, n) == 0) {
-			const char *v = s + n + 1;
-			while (v < stop && (*v == ' ' || *v == '\t'))
-				v++;
-			size_t len = (size_t)(stop - v);
-			while (len &&
-			       (v[len - 1] == '\r' || v[len - 1] == ' ' || v[len - 1] == '\t'))
-				len--;
-			len = len < size ? len : size - 1;
-			memcpy(ret, v, len);
-			ret[len] = '\0';
-			found = true;
-		}
-		s = stop + 1;
+	for (const char *stop; s < end; s = stop + 1) {
+		stop = memchr(s, '\n', (size_t)(end - s));
+		stop = stop ? stop : end;
+		if ((size_t)(stop - s) <= n || s[n] != ':' || strncasecmp(s, name, n) != 0)
+			continue;
+		copy_trimmed(s + n + 1, stop, ret, size);
+		found = true;
 	}
 	return found;
 }

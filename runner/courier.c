@@ -20,17 +20,17 @@ struct layout {
 	struct field f[FIELDS_MAX];
 };
 
-#define F(kind, type, name)                                                                        \
-	{                                                                                          \
-		kind, offsetof(struct courier_##type, name)                                        \
+#define F(kind, type, name)                                 \
+	{                                                   \
+		kind, offsetof(struct courier_##type, name) \
 	}
-#define LAYOUT(type, ...)                                                                          \
-	{                                                                                          \
-		sizeof(struct courier_##type),                                                     \
-			sizeof((const struct field[]){ __VA_ARGS__ }) / sizeof(struct field),      \
-		{                                                                                  \
-			__VA_ARGS__                                                                \
-		}                                                                                  \
+#define LAYOUT(type, ...)                                                                     \
+	{                                                                                     \
+		sizeof(struct courier_##type),                                                \
+			sizeof((const struct field[]){ __VA_ARGS__ }) / sizeof(struct field), \
+		{                                                                             \
+			__VA_ARGS__                                                           \
+		}                                                                             \
 	}
 
 /* The wire layout of every message: the order here is the order in its body. An fd is a u32, 1 when

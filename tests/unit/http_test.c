@@ -48,23 +48,28 @@ static bool take_request(int fd, int seen)
 	return write(seen, b, n) == (ssize_t)n && write(seen, "|", 1) == 1;
 }
 
+static bool give_answer(int fd, const char *answer, unsigned endless)
+{
+	char junk[1000];
+	memset(junk, 'x', sizeof junk);
+	if (write(fd, answer, strlen(answer)) < 0)
+		return false;
+	for (unsigned i = 0; i < endless; i++)
+		if (write(fd, junk, sizeof junk) < 0)
+			return false;
+	return true;
+}
+
 static _Noreturn void serve(int listener, int seen, const char *answer, unsigned endless)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
 	for (;;) {
-		int fd = accept(listener, NULL, NULL);
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0 || write(seen, "+", 1) != 1)
 			_exit(1);
-		while (take_request(fd, seen)) {
-			if (write(fd, answer, strlen(answer)) < 0)
-				break;
-			char junk[1000];
-			memset(junk, 'x', sizeof junk);
-			for (unsigned i = 0; i < endless; i++)
-				if (write(fd, junk, sizeof junk) < 0)
-					break;
-		}
+		while (take_request(fd, seen) && give_answer(fd, answer, endless))
+			;
 		close(fd);
 	}
 }

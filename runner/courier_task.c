@@ -1,0 +1,218 @@
+#include "runner/courier_task.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "protocol/gitlab_reply.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { ACCEPT_TRIES = 5, ACCEPT_RETRY_MS = 500, ACCEPT_RETRY_CAP_MS = 8000 };
+
+static struct courier_task *task_find(const struct courier_hub *h, uint64_t cookie)
+{
+	for (struct courier_task *j = h->tasks; j; j = j->next)
+		if (j->cookie == cookie)
+			return j;
+	return NULL;
+}
+
+static void split_reasons(struct courier_task *j)
+{
+	char *save = NULL;
+	for (char *s = strtok_r(j->reasons, ",", &save); s && j->nknown < TASK_REASONS;
+	     s = strtok_r(NULL, ",", &save))
+		j->known[j->nknown++] = s;
+}
+
+static struct courier_task *task_new(struct courier_site *s, uint64_t id, const char *token,
+				     const char *reasons, struct err *e)
+{
+	struct courier_task *j = calloc(1, sizeof *j);
+	char *copy = strdup(reasons);
+	if (!j || !copy || secret_set(&j->token, token, strlen(token), e) < 0) {
+		free(copy);
+		free(j);
+		err_set(e, ENOMEM, "out of memory");
+		return NULL;
+	}
+	j->hub = s->hub;
+	j->site = s;
+	j->id = id;
+	j->reasons = copy;
+	split_reasons(j);
+	j->log = j->events = j->bell.fd = -1;
+	gitlab_trace_init(&j->trace, s->final_retries, clock_ms());
+	j->next = s->hub->tasks;
+	s->hub->tasks = j;
+	s->jobs++;
+	return j;
+}
+
+int task_offer(struct courier_site *s, const char *body, size_t n, struct err *e)
+{
+	struct gitlab_offer o;
+	if (gitlab_offer_read(body, n, &o, e) < 0)
+		return -1;
+	autofd payload = fd_sealed("payload", body, n, e);
+	struct courier_task *j = payload < 0 ? NULL : task_new(s, o.id, o.token, o.reasons, e);
+	if (j) {
+		j->cookie = ++s->hub->cookie;
+		j->debug_trace = o.debug_trace;
+		struct courier_job m = {
+			.cookie = j->cookie,
+			.idx = s->idx,
+			.job_id = o.id,
+			.project_id = o.project_id,
+			.project_path = o.project_path,
+			.token = o.token,
+			.reasons = o.reasons,
+			.protected_ref = o.protected_ref,
+			.timeout_s = o.timeout_s,
+			.debug_trace = o.debug_trace,
+			.payload = payload,
+		};
+		hub_send(s->hub, COURIER_JOB, &m);
+	}
+	explicit_bzero(&o, sizeof o);
+	return j ? 0 : -1;
+}
+
+/* --- accepting --- */
+
+static void accepted_or_not(struct courier_call *c, const struct http_reply *r);
+
+static void put_state(struct courier_task *j, const char *state, const char *reason)
+{
+	struct gitlab_runner g = site_runner(j->site);
+	struct gitlab_job wire = { j->id, secret_expose(&j->token), j->debug_trace };
+	struct gitlab_update u = { .state = state, .reason = reason };
+	j->call.done = accepted_or_not;
+	j->call.kind = HUB_ACCEPT;
+	j->call.broken = gitlab_update(&g, &wire, &u, &j->call.request, &j->call.built) < 0;
+	call_start(&j->call, j->hub, j->site->http);
+}
+
+static void drop(struct courier_task *j, const char *why)
+{
+	struct courier_dropped m = { j->cookie, why };
+	hub_send(j->hub, COURIER_DROPPED, &m);
+	task_free(j);
+}
+
+static void accept_fired(struct timer *t)
+{
+	struct courier_task *j = (struct courier_task *)((char *)t - offsetof(struct courier_task,
+									      accept_again));
+	put_state(j, "running", "");
+}
+
+static void go(struct courier_task *j)
+{
+	if (!j->refused) {
+		struct courier_accepted m = { j->cookie };
+		hub_send(j->hub, COURIER_ACCEPTED, &m);
+	}
+	j->stage = TASK_SHIPPING;
+	j->trace.heard_ms = clock_ms();
+	task_watch(j);
+	task_ship(j);
+}
+
+static void accepted_or_not(struct courier_call *c, const struct http_reply *r)
+{
+	struct courier_task *j = (struct courier_task *)((char *)c -
+							 offsetof(struct courier_task, call));
+	if (j->stage == TASK_DROPPING) {
+		drop(j, "it was cancelled before it began");
+		return;
+	}
+	if (r->status == 0 && ++j->accept_tries < ACCEPT_TRIES) {
+		j->accept_again.fire = accept_fired;
+		loop_timer(
+			j->hub->loop, &j->accept_again,
+			gitlab_backoff_ms(j->accept_tries, ACCEPT_RETRY_MS, ACCEPT_RETRY_CAP_MS));
+		return;
+	}
+	enum gitlab_accept what = gitlab_accept_read(r);
+	if (what == GITLAB_ACCEPT_GO) {
+		go(j);
+	} else if (what == GITLAB_ACCEPT_CANCELED) {
+		j->stage = TASK_DROPPING;
+		put_state(j, "failed", gitlab_reason_among("job_canceled", j->known, j->nknown));
+	} else {
+		drop(j, "the server no longer has it for this runner");
+	}
+}
+
+/* No worker will ever run: the log is one line, the end is known. */
+static int refuse(struct courier_task *j, const char *why, struct err *e)
+{
+	autobuf text = BUF(4 << 10);
+	j->refused = true;
+	if (buf_str(&text, "\033[31;1mERROR: Job failed (system failure): ", e) < 0)
+		return -1;
+	for (const char *s = why; *s; s++)
+		if (buf_char(&text, (unsigned char)*s < ' ' ? ' ' : *s, e) < 0)
+			return -1;
+	if (buf_str(&text, "\033[0;m\n", e) < 0)
+		return -1;
+	j->log = fd_sealed("refused", text.p, text.len, e);
+	snprintf(j->reason, sizeof j->reason, "runner_system_failure");
+	j->trace.ended = true;
+	return j->log < 0 ? -1 : 0;
+}
+
+void task_ready(struct courier_hub *h, const struct courier_job_ready *r)
+{
+	struct err e = { 0 };
+	struct courier_task *j = task_find(h, r->cookie);
+	int fds[] = { r->log, r->events, r->doorbell };
+	if (!j || j->stage != TASK_OFFERED) {
+		for (size_t i = 0; i < 3; i++)
+			fd_close(&fds[i]);
+		return;
+	}
+	j->log = r->log;
+	j->events = r->events;
+	j->bell.fd = r->doorbell;
+	j->debug_trace = r->go ? r->debug_trace != 0 : j->debug_trace;
+	if (!r->go && refuse(j, r->why, &e) < 0)
+		log_error("a refused job has no last word", "err", e.msg, NULL);
+	j->stage = TASK_ACCEPTING;
+	put_state(j, "running", "");
+}
+
+void task_adopt(struct courier_hub *h, const struct courier_adopt *a)
+{
+	struct err e = { 0 };
+	struct courier_site *s = site_find(h, a->idx);
+	struct courier_task *j = s ? task_new(s, a->job_id, a->token, a->reasons, &e) : NULL;
+	if (!j) {
+		int fds[] = { a->log, a->events, a->doorbell };
+		for (size_t i = 0; i < 3; i++)
+			fd_close(&fds[i]);
+		struct courier_reported m = { a->cookie, 0, s ? e.msg : "no such registration" };
+		hub_send(h, COURIER_REPORTED, &m);
+		return;
+	}
+	j->cookie = a->cookie;
+	j->debug_trace = a->debug_trace != 0;
+	j->log = a->log;
+	j->events = a->events;
+	j->bell.fd = a->doorbell;
+	j->stage = TASK_SHIPPING;
+	task_watch(j);
+	task_ship(j);
+}
+
+void task_free_all(struct courier_hub *h)
+{
+	while (h->tasks)
+		task_free(h->tasks);
+}
