@@ -107,7 +107,13 @@ unit: $(UNIT) ## unit tests (pure modules: no root, no network)
 corpus: $(FUZZ) ## replay every fuzz target's corpus
 	@tests/fuzz/replay $(BUILD) $(FUZZ)
 
-integration: all ## integration tests with real parts
+# What integration tests are driven with: tests/integration/tools/x_y.c becomes tests/x-y.
+TOOLS := $(foreach t,$(wildcard tests/integration/tools/*.c),$(BUILD)/tests/$(subst _,-,$(basename $(notdir $(t)))))
+.SECONDEXPANSION:
+$(TOOLS): $(BUILD)/tests/%: $(BUILD)/tests/integration/tools/$$(subst -,_,$$*).o $(ARCHIVES)
+	$(call say,ld,$@)$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(shell pkg-config --libs libseccomp libcap)
+
+integration: all $(TOOLS) ## integration tests with real parts
 	@tests/integration/run $(BUILD)
 
 test: all unit corpus integration ## the inner loop: one build, unit, corpora, integration
@@ -143,4 +149,4 @@ help: ## this list
 .PHONY: all flags fuzzers unit-programs unit corpus integration test fuzz lint check bench demo deps clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/integration/tools/*.c)))

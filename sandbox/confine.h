@@ -10,8 +10,8 @@
 #include <sys/types.h>
 
 enum confine_rights {
-	CONFINE_READ = 1,     /* files and directories */
-	CONFINE_WRITE = 2,    /* write, create, remove, rename below it */
+	CONFINE_READ = 1,  /* files and directories */
+	CONFINE_WRITE = 2, /* write, create, remove, rename below it */
 	CONFINE_EXEC = 4,
 	CONFINE_OPTIONAL = 8, /* an absent path is no error */
 };
@@ -24,14 +24,14 @@ struct confine_path {
 };
 
 struct confine {
-	const char *profile;  /* "worker", "courier", "keeper", "fetcher", "packer", "recorder" */
-	bool drop_ids;        /* become uid:gid with no other group; false: stay who we are */
+	const char *profile; /* "worker", "courier", "keeper", "fetcher", "packer", "recorder" */
+	bool drop_ids;       /* become uid:gid with no other group; false: stay who we are */
 	uid_t uid;
 	gid_t gid;
 	uint64_t nofile, fsize; /* limits; 0 leaves them. No core dumps in any case */
 	const struct confine_path *paths;
 	size_t npaths;
-	bool allow_network;   /* TCP; where Landlock knows it (ABI 4) */
+	bool allow_network; /* TCP; where Landlock knows it (ABI 4) */
 };
 
 /* "uid:gid" (decimal) into c, or "-" for "stay". -1 for anything else. */
@@ -40,8 +40,8 @@ int confine_ids(struct confine *c, const char *text, struct err *e)
 
 /*
  * In this order: ids, no capabilities, no_new_privs, not dumpable, limits, Landlock, seccomp. What
- * the profile does not allow kills the process (SIGSYS). Landlock degrades to what the kernel knows;
- * everything else is an error. Nothing is undone on failure: the caller must exit.
+ * the profile does not allow kills the process (SIGSYS). Landlock degrades to what the kernel
+ * knows; everything else is an error. Nothing is undone on failure: the caller must exit.
  */
 int confine_role(const struct confine *c, struct err *e)
 	__attribute__((nonnull, warn_unused_result));

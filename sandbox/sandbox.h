@@ -13,8 +13,9 @@ enum sandbox_spawner_msg { SANDBOX_SPAWN = 1, SANDBOX_SPAWNED, SANDBOX_GONE };
  * Ask for a sandbox. fds[0] is init's end of its control socket, fds[1..] what the spec's indices
  * count from 0. All stay the caller's, and may be closed once this has returned. Never blocks.
  */
-int sandbox_spawn_request(int sock, uint64_t cookie, const struct sandbox_spec *spec, const int *fds,
-			  size_t nfds, struct err *e) __attribute__((nonnull, warn_unused_result));
+int sandbox_spawn_request(int sock, uint64_t cookie, const struct sandbox_spec *spec,
+			  const int *fds, size_t nfds, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
 
 /* What the spawner says about the sandbox with this cookie. fds are the caller's; -1: absent. */
 struct sandbox_made {
@@ -32,9 +33,16 @@ int sandbox_spawn_reply(struct msg *m, struct sandbox_made *ret, struct err *e)
 /* --- worker and init (fd 3 of courser-init) --------------------------------------------------- */
 
 enum sandbox_init_msg {
-	SANDBOX_INIT_FILE = 32, SANDBOX_INIT_RUN, SANDBOX_INIT_SIGNAL, SANDBOX_INIT_LIST,
-	SANDBOX_INIT_READY = 64, SANDBOX_INIT_STARTED, SANDBOX_INIT_ENDED, SANDBOX_INIT_PROCESSES,
-	SANDBOX_INIT_FILE_DONE, SANDBOX_INIT_ERROR,
+	SANDBOX_INIT_FILE = 32,
+	SANDBOX_INIT_RUN,
+	SANDBOX_INIT_SIGNAL,
+	SANDBOX_INIT_LIST,
+	SANDBOX_INIT_READY = 64,
+	SANDBOX_INIT_STARTED,
+	SANDBOX_INIT_ENDED,
+	SANDBOX_INIT_PROCESSES,
+	SANDBOX_INIT_FILE_DONE,
+	SANDBOX_INIT_ERROR,
 };
 
 /* Where scripts are put: a tmpfs of the sandbox, writable by the job. */
@@ -53,10 +61,11 @@ struct sandbox_run {
 	uint32_t id;             /* comes back in STARTED, ENDED and ERROR */
 	const char *const *argv; /* ended by NULL; at most SANDBOX_ARGS */
 	const char *cwd;
-	int env;                 /* memfd: "K=V\0K=V\0" */
-	int script;              /* memfd, or -1 */
-	const char *script_name; /* with script: written to SANDBOX_SCRIPTS/script_name, mode 0700 */
-	int out, err;            /* what becomes 1 and 2; may be the same */
+	int env;    /* memfd: "K=V\0K=V\0" */
+	int script; /* memfd, or -1 */
+	const char
+		*script_name; /* with script: written to SANDBOX_SCRIPTS/script_name, mode 0700 */
+	int out, err;         /* what becomes 1 and 2; may be the same */
 };
 
 /* Start it. Answered by STARTED or ERROR with its id. The fds stay the caller's. */
@@ -75,9 +84,10 @@ struct sandbox_event {
 	enum sandbox_init_msg what; /* READY … ERROR */
 	uint32_t id;                /* STARTED, ENDED, ERROR of a run; else 0 */
 	uint32_t pid;               /* STARTED: inside */
-	_Bool signalled;            /* ENDED: code is a signal, else an exit code */
+	bool signalled;             /* ENDED: code is a signal, else an exit code */
 	uint32_t code;
-	const char *text; /* PROCESSES: "pid\tcommand line\n"…; FILE_DONE: name; ERROR: why; else "" */
+	const char
+		*text; /* PROCESSES: "pid\tcommand line\n"…; FILE_DONE: name; ERROR: why; else "" */
 };
 
 int sandbox_init_event(struct msg *m, struct sandbox_event *ret, struct err *e)

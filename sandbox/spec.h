@@ -1,9 +1,11 @@
-/* What one sandbox shall be: plain data of a fixed size, sent as bytes, checked by who acts on it. */
+/* What one sandbox shall be: plain data of a fixed size, sent as bytes, checked by who acts on it.
+ */
 #ifndef SANDBOX_SPEC_H
 #define SANDBOX_SPEC_H
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +28,8 @@ enum sandbox_net {
 /* How the id maps come about. */
 enum sandbox_map {
 	SANDBOX_MAP_DIRECT, /* the spawner is root and writes them */
-	SANDBOX_MAP_HELPER, /* newuidmap and newgidmap allow the ranges, once for a spawner's life */
+	SANDBOX_MAP_HELPER, /* newuidmap and newgidmap allow the ranges, once for a spawner's life
+			     */
 	SANDBOX_MAP_SINGLE, /* no range: one row of one id, the runner's own */
 	SANDBOX_MAP_WAYS
 };
@@ -70,13 +73,13 @@ struct sandbox_spec {
 	uint32_t map_by; /* enum sandbox_map */
 	uint32_t nuids, ngids, nmounts;
 	struct sandbox_ids uids[SANDBOX_MAPS], gids[SANDBOX_MAPS];
-	uint32_t uid, gid;        /* the job's, inside; both mapped */
-	int32_t cgroup_fd;        /* index into the fds: the cgroup (v2) it starts in; -1 none */
+	uint32_t uid, gid; /* the job's, inside; both mapped */
+	int32_t cgroup_fd; /* index into the fds: the cgroup (v2) it starts in; -1 none */
 	int32_t pad;
 	struct sandbox_limits limits;
-	uint64_t tmp_bytes;       /* each of /tmp, /run, /dev/shm and home */
+	uint64_t tmp_bytes; /* each of /tmp, /run, /dev/shm and home */
 	char hostname[SANDBOX_HOSTNAME];
-	char home[SANDBOX_PATH];  /* a private empty directory, owned by the job */
+	char home[SANDBOX_PATH];      /* a private empty directory, owned by the job */
 	char files_dir[SANDBOX_PATH]; /* the target of one of the TMPFS mounts, or "" */
 	struct sandbox_mount mounts[SANDBOX_MOUNTS]; /* made in this order */
 };
@@ -99,7 +102,7 @@ struct sandbox_mount *sandbox_spec_mount(struct sandbox_spec *s, enum sandbox_mo
 
 /* Whether path may be a target or a home: absolute, printable, no "", "." or ".." component,
  * no trailing '/', shorter than SANDBOX_PATH, none of the kernel's directories. */
-_Bool sandbox_path_ok(const char *path) __attribute__((nonnull));
+bool sandbox_path_ok(const char *path) __attribute__((nonnull));
 
 /* The id outside that inside is mapped to; UINT32_MAX when it is not. */
 uint32_t sandbox_ids_outside(const struct sandbox_ids *maps, size_t n, uint32_t inside)

@@ -1,0 +1,58 @@
+#include "sandbox/caps.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+	CAP_BITS = 64, /* more than there are: EINVAL ends the loop */
+	SECURE = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+		 SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+		 SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
+};
+
+int caps_drop_bounding(struct err *e)
+{
+	for (unsigned long cap = 0; cap < CAP_BITS; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
+			if (errno == EINVAL && cap > CAP_AUDIT_READ)
+				break;
+			return err_sys(e, "capability %lu", cap);
+		}
+	return prctl(PR_SET_SECUREBITS, SECURE, 0, 0, 0) < 0 ? err_sys(e, "securebits") : 0;
+}
+
+int caps_drop_sets(struct err *e)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return err_sys(e, "ambient set");
+	return syscall(SYS_capset, &head, none) < 0 ? err_sys(e, "capset") : 0;
+}
+
+int caps_forswear(struct err *e)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? err_sys(e, "no_new_privs") : 0;
+}
+
+int caps_bound(struct setup *s, struct err *e)
+{
+	(void)s;
+	return caps_drop_bounding(e);
+}
+
+int caps_setup(struct setup *s, struct err *e)
+{
+	(void)s;
+	return caps_drop_sets(e);
+}
+
+int caps_no_new_privs(struct setup *s, struct err *e)
+{
+	(void)s;
+	return caps_forswear(e);
+}

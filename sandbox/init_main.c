@@ -1,0 +1,229 @@
+/*
+ * courser-init: PID 1 of a sandbox. It is the job's own uid, without a capability, under the job's
+ * filters; so it can do nothing that the job could not. It starts steps, reaps, and says so. fd 3:
+ * the worker. When that socket closes it exits, and the kernel ends whatever is left in its pid
+ * namespace.
+ */
+#include "base/fd.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/step.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+enum { WORKER = 3, LIST_BYTES = 4096, LINE_BYTES = 256 };
+
+#ifdef COURSER_SANITIZED
+/* The leak checker cannot attach to what is not dumpable. */
+const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
+#endif
+
+static struct {
+	const char *files_dir;
+	struct running {
+		pid_t pid;
+		uint32_t id;
+	} running[SANDBOX_STEPS];
+} init;
+
+/* Waits for room: nothing may be lost, and a worker that does not read loses only its own time. */
+static int say(const struct sandbox_event *ev, struct err *e)
+{
+	struct pollfd p = { .fd = WORKER, .events = POLLOUT };
+	automsg m;
+	msg_init(&m, ev->what);
+	msg_put_u32(&m, ev->id);
+	msg_put_u32(&m, ev->pid);
+	msg_put_u32(&m, ev->signalled);
+	msg_put_u32(&m, ev->code);
+	msg_put_str(&m, ev->text ? ev->text : "");
+	while (msg_send(WORKER, &m, e) < 0) {
+		if (e->code != EAGAIN)
+			return -1;
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return err_sys(e, "poll");
+	}
+	return 0;
+}
+
+static int say_error(uint32_t id, const struct err *why, struct err *e)
+{
+	struct sandbox_event ev = { .what = SANDBOX_INIT_ERROR, .id = id, .text = why->msg };
+	return say(&ev, e);
+}
+
+static struct running *find(pid_t pid)
+{
+	for (size_t i = 0; i < SANDBOX_STEPS; i++)
+		if (init.running[i].pid == pid)
+			return &init.running[i];
+	return NULL;
+}
+
+static int reap(struct err *e)
+{
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct running *r = find(pid);
+		if (!r)
+			continue;
+		struct sandbox_event ev = {
+			.what = SANDBOX_INIT_ENDED,
+			.id = r->id,
+			.signalled = WIFSIGNALED(status),
+			.code = (uint32_t)(WIFSIGNALED(status) ? WTERMSIG(status)
+							       : WEXITSTATUS(status)),
+		};
+		*r = (struct running){ 0 };
+		if (say(&ev, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int serve_file(struct msg *m, struct err *e)
+{
+	struct err why = { 0 };
+	const char *name = msg_get_str(m);
+	autofd memfd = msg_get_fd(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	if (step_write_file(init.files_dir, name, memfd, 0600, &why) < 0)
+		return say_error(0, &why, e);
+	struct sandbox_event ev = { .what = SANDBOX_INIT_FILE_DONE, .text = name };
+	return say(&ev, e);
+}
+
+static int serve_run(struct msg *m, struct err *e)
+{
+	struct err why = { 0 };
+	struct step s;
+	struct running *slot = find(0);
+	if (step_read(&s, m, e) < 0)
+		return -1;
+	pid_t pid = slot ? step_start(&s, &why) : err_set(&why, EAGAIN, "too many steps at once");
+	step_done(&s);
+	if (pid < 0)
+		return say_error(s.id, &why, e);
+	*slot = (struct running){ .pid = pid, .id = s.id };
+	struct sandbox_event ev = { .what = SANDBOX_INIT_STARTED,
+				    .id = s.id,
+				    .pid = (uint32_t)pid };
+	return say(&ev, e);
+}
+
+static int serve_signal(struct msg *m, struct err *e)
+{
+	uint32_t sig = msg_get_u32(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	if (sig > 0 && sig < NSIG)
+		kill(-1, (int)sig);
+	return 0;
+}
+
+/* "pid\tcommand line\n" into out, which has LINE_BYTES; 0 when there is no such process. */
+static int describe(int proc, const char *pid, char *out)
+{
+	char path[32];
+	snprintf(path, sizeof path, "%.10s/cmdline", pid);
+	autofd fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	int at = snprintf(out, LINE_BYTES, "%.10s\t", pid);
+	ssize_t n = fd < 0 ? -1 : read(fd, out + at, (size_t)(LINE_BYTES - at - 2));
+	if (n < 0)
+		return 0;
+	while (n > 0 && out[at + n - 1] == '\0')
+		n--;
+	for (ssize_t i = 0; i < n; i++)
+		if ((unsigned char)out[at + i] < ' ' || out[at + i] == 0x7f)
+			out[at + i] = ' ';
+	out[at + n] = '\n';
+	out[at + n + 1] = '\0';
+	return at + (int)n + 1;
+}
+
+static int serve_list(struct msg *m, struct err *e)
+{
+	static char text[LIST_BYTES + LINE_BYTES];
+	size_t at = 0;
+	if (msg_end(m, e) < 0)
+		return -1;
+	text[0] = '\0';
+	DIR *proc = opendir("/proc");
+	for (struct dirent *d; proc && at < LIST_BYTES - LINE_BYTES && (d = readdir(proc)) != NULL;)
+		if (d->d_name[0] > '0' && d->d_name[0] <= '9' && strcmp(d->d_name, "1") != 0)
+			at += (size_t)describe(dirfd(proc), d->d_name, text + at);
+	if (proc)
+		closedir(proc);
+	struct sandbox_event ev = { .what = SANDBOX_INIT_PROCESSES, .text = text };
+	return say(&ev, e);
+}
+
+static const struct {
+	uint32_t type;
+	int (*serve)(struct msg *m, struct err *e);
+} requests[] = {
+	{ SANDBOX_INIT_FILE, serve_file },
+	{ SANDBOX_INIT_RUN, serve_run },
+	{ SANDBOX_INIT_SIGNAL, serve_signal },
+	{ SANDBOX_INIT_LIST, serve_list },
+};
+
+/* 1 served, 0 the worker is gone, -1 it speaks nonsense. */
+static int serve(struct err *e)
+{
+	automsg m;
+	int r = msg_recv(WORKER, &m, e);
+	if (r <= 0)
+		return r;
+	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+		if (requests[i].type == m.type)
+			return requests[i].serve(&m, e) < 0 ? -1 : 1;
+	return err_set(e, EPROTO, "message %u", m.type);
+}
+
+static int run(struct err *e)
+{
+	sigset_t mask;
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	autofd signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	struct sandbox_event ready = { .what = SANDBOX_INIT_READY };
+	if (signals < 0 || say(&ready, e) < 0)
+		return -1;
+	for (;;) {
+		struct pollfd p[2] = { { .fd = WORKER, .events = POLLIN },
+				       { .fd = signals, .events = POLLIN } };
+		struct signalfd_siginfo si;
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return -1;
+		if (p[1].revents && read(signals, &si, sizeof si) > 0 && reap(e) < 0)
+			return -1;
+		int r = p[0].revents ? serve(e) : 1;
+		if (r <= 0)
+			return r;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = { 0 };
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || fcntl(WORKER, F_SETFD, FD_CLOEXEC) < 0)
+		return 1;
+	init.files_dir = argc > 1 ? argv[1] : "";
+	return run(&e) < 0;
+}

@@ -1,0 +1,22 @@
+/* The root file system: a small read-only tmpfs on which the host's programs are seen. */
+#ifndef SANDBOX_ROOTFS_H
+#define SANDBOX_ROOTFS_H
+
+#include "sandbox/setup.h"
+
+/* Steps. After rootfs_mount the new root is the working directory and s->root. */
+int rootfs_mount(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* /usr, /bin … as the host has them, recursive and read-only. */
+int rootfs_host(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* /tmp, /run, /var, /home and the job's home: private and empty. */
+int rootfs_private(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* The new root becomes "/", and the old one is out of reach. */
+int rootfs_pivot(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* The root itself and /dev become read-only. */
+int rootfs_seal(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+/* A tmpfs of size bytes on path; mode in octal. With mode "700" it is the job's, else the set-up's. */
+int rootfs_tmpfs(const struct setup *s, const char *path, const char *mode, uint64_t size,
+		 struct err *e) __attribute__((nonnull, warn_unused_result));
+
+#endif

@@ -1,0 +1,118 @@
+#include "sandbox/sandbox.h"
+
+#include "base/fd.h"
+
+#include <string.h>
+
+int sandbox_spawn_request(int sock, uint64_t cookie, const struct sandbox_spec *spec,
+			  const int *fds, size_t nfds, struct err *e)
+{
+	automsg m;
+	msg_init(&m, SANDBOX_SPAWN);
+	msg_put_u64(&m, cookie);
+	msg_put_bytes(&m, spec, sizeof *spec);
+	for (size_t i = 0; i < nfds; i++)
+		msg_put_fd(&m, fds[i]);
+	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "spawner") : 0;
+}
+
+static void take_text(struct sandbox_made *made, const char *text)
+{
+	size_t n = strnlen(text, sizeof made->text - 1);
+	memcpy(made->text, text, n);
+	made->text[n] = '\0';
+}
+
+static void take_spawned(struct msg *m, struct sandbox_made *made)
+{
+	made->what = msg_get_u32(m) ? SANDBOX_MADE : SANDBOX_REFUSED;
+	take_text(made, msg_get_str(m));
+	if (made->what == SANDBOX_REFUSED)
+		return;
+	made->pidfd = msg_get_fd(m);
+	made->userns = msg_get_fd(m);
+	made->mntns = msg_get_fd(m);
+}
+
+int sandbox_spawn_reply(struct msg *m, struct sandbox_made *ret, struct err *e)
+{
+	struct sandbox_made made = { .pidfd = -1, .userns = -1, .mntns = -1 };
+	made.cookie = msg_get_u64(m);
+	if (m->type == SANDBOX_SPAWNED) {
+		take_spawned(m, &made);
+	} else if (m->type == SANDBOX_GONE) {
+		made.what = SANDBOX_ENDED;
+		made.status = msg_get_u32(m);
+	} else {
+		m->bad = true;
+	}
+	if (msg_end(m, e) == 0) {
+		*ret = made;
+		return 0;
+	}
+	fd_close(&made.pidfd);
+	fd_close(&made.userns);
+	fd_close(&made.mntns);
+	return err_wrap(e, "spawner");
+}
+
+int sandbox_init_file(int sock, const char *name, int memfd, struct err *e)
+{
+	automsg m;
+	msg_init(&m, SANDBOX_INIT_FILE);
+	msg_put_str(&m, name);
+	msg_put_fd(&m, memfd);
+	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: file %s", name) : 0;
+}
+
+int sandbox_init_run(int sock, const struct sandbox_run *run, struct err *e)
+{
+	automsg m;
+	msg_init(&m, SANDBOX_INIT_RUN);
+	msg_put_u32(&m, run->id);
+	msg_put_str(&m, run->cwd);
+	msg_put_str(&m, run->script >= 0 ? run->script_name : "");
+	uint32_t argc = 0;
+	while (run->argv[argc])
+		argc++;
+	msg_put_u32(&m, argc);
+	for (uint32_t i = 0; i < argc; i++)
+		msg_put_str(&m, run->argv[i]);
+	msg_put_fd(&m, run->env);
+	msg_put_fd(&m, run->out);
+	msg_put_fd(&m, run->err);
+	if (run->script >= 0)
+		msg_put_fd(&m, run->script);
+	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: run") : 0;
+}
+
+int sandbox_init_signal(int sock, int sig, struct err *e)
+{
+	automsg m;
+	msg_init(&m, SANDBOX_INIT_SIGNAL);
+	msg_put_u32(&m, (uint32_t)sig);
+	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: signal") : 0;
+}
+
+int sandbox_init_list(int sock, struct err *e)
+{
+	automsg m;
+	msg_init(&m, SANDBOX_INIT_LIST);
+	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: list") : 0;
+}
+
+int sandbox_init_event(struct msg *m, struct sandbox_event *ret, struct err *e)
+{
+	struct sandbox_event ev = { .what = (enum sandbox_init_msg)m->type };
+	if (m->type < SANDBOX_INIT_READY || m->type > SANDBOX_INIT_ERROR)
+		return err_set(e, EPROTO, "init: message %u", m->type);
+	ev.id = msg_get_u32(m);
+	ev.pid = msg_get_u32(m);
+	ev.signalled = msg_get_u32(m) != 0;
+	ev.code = msg_get_u32(m);
+	ev.text = msg_get_str(m);
+	if (msg_end(m, e) < 0)
+		return err_wrap(e, "init");
+	*ret = ev;
+	return 0;
+}

@@ -1,0 +1,199 @@
+#include "sandbox/spec.h"
+
+#include "base/str.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { ID_MAX = INT32_MAX, TMP_MIN = 1 << 16 };
+
+void sandbox_spec_init(struct sandbox_spec *s)
+{
+	memset(s, 0, sizeof *s);
+	s->version = SANDBOX_SPEC_VERSION;
+	s->net = SANDBOX_NET_NONE;
+	s->map_by = SANDBOX_MAP_DIRECT;
+	s->uid = s->gid = SANDBOX_JOB_ID;
+	s->cgroup_fd = -1;
+	s->tmp_bytes = 64 << 20;
+	memcpy(s->hostname, "job", 4);
+	memcpy(s->home, "/home/job", 10);
+}
+
+struct sandbox_mount *sandbox_spec_mount(struct sandbox_spec *s, enum sandbox_mount_kind kind,
+					 const char *target, uint32_t flags, struct err *e)
+{
+	size_t n = strlen(target);
+	if (s->nmounts >= SANDBOX_MOUNTS || n >= SANDBOX_PATH) {
+		err_set(e, E2BIG, "mount %s: does not fit", target);
+		return NULL;
+	}
+	struct sandbox_mount *m = &s->mounts[s->nmounts++];
+	memset(m, 0, sizeof *m);
+	m->kind = kind;
+	m->flags = flags;
+	memcpy(m->target, target, n + 1);
+	return m;
+}
+
+static bool beneath(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+	return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+/* Absolute, printable, and spelled in the one way it can be. */
+static bool path_is_normal(const char *path)
+{
+	size_t n = strlen(path);
+	if (path[0] != '/' || n < 2 || n >= SANDBOX_PATH || !str_is_printable(path, n))
+		return false;
+	for (const char *p = path; *p;) {
+		size_t len = strcspn(++p, "/");
+		if (len == 0 || (len == 1 && p[0] == '.') ||
+		    (len == 2 && p[0] == '.' && p[1] == '.'))
+			return false;
+		p += len;
+	}
+	return true;
+}
+
+bool sandbox_path_ok(const char *path)
+{
+	static const char *const kernels[] = { "/proc", "/sys", "/dev" };
+	for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
+		if (beneath(path, kernels[i]))
+			return false;
+	return path_is_normal(path);
+}
+
+uint32_t sandbox_ids_outside(const struct sandbox_ids *maps, size_t n, uint32_t inside)
+{
+	for (size_t i = 0; i < n; i++)
+		if (inside >= maps[i].inside && inside - maps[i].inside < maps[i].count)
+			return maps[i].outside + (inside - maps[i].inside);
+	return UINT32_MAX;
+}
+
+static bool overlap(uint32_t a, uint32_t b, uint32_t na, uint32_t nb)
+{
+	return a < b ? b - a < na : a - b < nb;
+}
+
+/* Rows in range and disjoint on both sides; the host's root is never mapped. */
+static int check_ids(const struct sandbox_ids *maps, uint32_t n, uint32_t job, struct err *e)
+{
+	if (n < 1 || n > SANDBOX_MAPS)
+		return err_set(e, EINVAL, "%u rows", n);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct sandbox_ids *m = &maps[i];
+		if (m->count < 1 || m->count > ID_MAX || m->inside > ID_MAX - m->count)
+			return err_set(e, EINVAL, "row %u: out of range", i);
+		if (m->outside == 0 || m->outside > ID_MAX - m->count)
+			return err_set(e, EINVAL, "row %u: outside ids out of range", i);
+		for (uint32_t j = 0; j < i; j++)
+			if (overlap(m->inside, maps[j].inside, m->count, maps[j].count) ||
+			    overlap(m->outside, maps[j].outside, m->count, maps[j].count))
+				return err_set(e, EINVAL, "rows %u and %u overlap", j, i);
+	}
+	if (job == 0 || sandbox_ids_outside(maps, n, job) == UINT32_MAX)
+		return err_set(e, EINVAL, "the job's id %u is not mapped", job);
+	return 0;
+}
+
+/* The bytes hold a '\0' and what is before it is printable. */
+static bool text_ok(const char *s, size_t size)
+{
+	size_t n = strnlen(s, size);
+	return n < size && str_is_printable(s, n);
+}
+
+static int check_hostname(const char *name, struct err *e)
+{
+	if (!text_ok(name, SANDBOX_HOSTNAME) || !isalnum((unsigned char)name[0]))
+		return err_set(e, EINVAL, "hostname");
+	for (const char *p = name; *p; p++)
+		if (!isalnum((unsigned char)*p) && *p != '-' && *p != '.')
+			return err_set(e, EINVAL, "hostname");
+	return 0;
+}
+
+/* What each kind of mount asks of its fields. */
+static bool mount_source_ok(const struct sandbox_mount *m, size_t nfds)
+{
+	if (m->kind == SANDBOX_BIND_FD)
+		return m->fd < nfds && m->source[0] == '\0' && m->size == 0;
+	if (m->kind == SANDBOX_BIND_PATH)
+		return path_is_normal(m->source) && m->fd == 0 && m->size == 0;
+	return m->source[0] == '\0' && m->fd == 0 && m->size >= TMP_MIN && m->size <= INT64_MAX;
+}
+
+static int check_mount(const struct sandbox_mount *m, size_t nfds, struct err *e)
+{
+	if (!text_ok(m->target, sizeof m->target) || !text_ok(m->source, sizeof m->source))
+		return err_set(e, EINVAL, "malformed path");
+	if (m->kind >= SANDBOX_MOUNT_KINDS || (m->flags & ~(uint32_t)SANDBOX_MOUNT_FLAGS) || m->pad)
+		return err_set(e, EINVAL, "%s: kind or flags", m->target);
+	bool device = (m->flags & SANDBOX_DEVICE) && beneath(m->target, "/dev") &&
+		      path_is_normal(m->target) && strcmp(m->target, "/dev") != 0;
+	if (!device && !sandbox_path_ok(m->target))
+		return err_set(e, EINVAL, "%s: not a place for a mount", m->target);
+	if (!mount_source_ok(m, nfds))
+		return err_set(e, EINVAL, "%s: source", m->target);
+	return 0;
+}
+
+static int check_files_dir(const struct sandbox_spec *s, struct err *e)
+{
+	if (!text_ok(s->files_dir, sizeof s->files_dir))
+		return err_set(e, EINVAL, "files_dir: malformed");
+	for (uint32_t i = 0; i < s->nmounts; i++)
+		if (s->mounts[i].kind == SANDBOX_TMPFS &&
+		    strcmp(s->mounts[i].target, s->files_dir) == 0)
+			return 0;
+	if (s->files_dir[0] == '\0')
+		return 0;
+	return err_set(e, EINVAL, "files_dir %s: not one of the tmpfs mounts", s->files_dir);
+}
+
+static int check_mounts(const struct sandbox_spec *s, size_t nfds, struct err *e)
+{
+	if (s->nmounts > SANDBOX_MOUNTS)
+		return err_set(e, EINVAL, "%u mounts", s->nmounts);
+	for (uint32_t i = 0; i < s->nmounts; i++)
+		if (check_mount(&s->mounts[i], nfds, e) < 0)
+			return err_wrap(e, "mount %u", i);
+	if (!text_ok(s->home, sizeof s->home) || !sandbox_path_ok(s->home))
+		return err_set(e, EINVAL, "home: not a place for a mount");
+	return check_files_dir(s, e);
+}
+
+static int check_head(const struct sandbox_spec *s, size_t nfds, struct err *e)
+{
+	if (s->version != SANDBOX_SPEC_VERSION)
+		return err_set(e, EINVAL, "version %u, not %d", s->version, SANDBOX_SPEC_VERSION);
+	if (s->net >= SANDBOX_NETS)
+		return err_set(e, EINVAL, "network profile %u", s->net);
+	if (s->map_by >= SANDBOX_MAP_WAYS)
+		return err_set(e, EINVAL, "way of mapping ids %u", s->map_by);
+	if (nfds > SANDBOX_FDS || s->pad || s->cgroup_fd < -1 || s->cgroup_fd >= (int)nfds)
+		return err_set(e, EINVAL, "fds");
+	if (s->tmp_bytes < TMP_MIN || s->tmp_bytes > INT64_MAX)
+		return err_set(e, EINVAL, "tmp_bytes %llu", (unsigned long long)s->tmp_bytes);
+	return 0;
+}
+
+int sandbox_spec_check(const struct sandbox_spec *s, size_t nfds, struct err *e)
+{
+	if (check_head(s, nfds, e) < 0)
+		return err_wrap(e, "spec");
+	if (check_ids(s->uids, s->nuids, s->uid, e) < 0)
+		return err_wrap(e, "spec: uid map");
+	if (check_ids(s->gids, s->ngids, s->gid, e) < 0)
+		return err_wrap(e, "spec: gid map");
+	if (check_hostname(s->hostname, e) < 0 || check_mounts(s, nfds, e) < 0)
+		return err_wrap(e, "spec");
+	return 0;
+}
