@@ -26,25 +26,34 @@ struct start {
 /* Move every fd that the child keeps out of the way of the numbers it shall have. */
 static int park(int fd, int i)
 {
-	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, PARKED_FROM + i);
+	return fcntl(fd, F_DUPFD_CLOEXEC, PARKED_FROM + i);
 }
 
+static int park_all(const struct proc_spec *s, int *parked)
+{
+	for (unsigned i = 0; i < 3 + s->nfds; i++) {
+		int from = i < 3 ? s->stdio[i] : s->fds[i - 3];
+		parked[i] = from < 0 ? -1 : park(from, (int)i);
+		if (parked[i] < 0 && from >= 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Returns where the executable is now, -1 with errno set. */
 static int place_fds(const struct proc_spec *s)
 {
 	int parked[3 + PROC_FDS];
 	int exe = park(s->exe, 3 + PROC_FDS);
+	if (exe < 0 || park_all(s, parked) < 0)
+		return -1;
 	for (unsigned i = 0; i < 3 + s->nfds; i++) {
-		int from = i < 3 ? s->stdio[i] : s->fds[i - 3];
-		parked[i] = park(from, (int)i);
-		if (parked[i] < 0 && from >= 0)
+		if (parked[i] < 0 && i >= 3)
+			close((int)i);
+		else if (parked[i] >= 0 && dup2(parked[i], (int)i) < 0)
 			return -1;
 	}
-	for (unsigned i = 0; i < 3 + s->nfds; i++)
-		if (parked[i] >= 0 && dup2(parked[i], (int)i) < 0)
-			return -1;
-	if (close_range(3 + s->nfds, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
-		return -1;
-	return exe;
+	return close_range(3 + s->nfds, ~0u, CLOSE_RANGE_CLOEXEC) < 0 ? -1 : exe;
 }
 
 static void default_signals(void)
@@ -57,7 +66,8 @@ static void default_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int child(void *arg)
+/* Not for ASan, which takes the stack that it does not know for a mistake. */
+__attribute__((no_sanitize_address)) static int child(void *arg)
 {
 	struct start *st = arg;
 	default_signals();

@@ -12,8 +12,9 @@ struct proc {
 	int pidfd; /* -1 when there is no process */
 };
 
-/* The child gets fds[i] as fd 3 + i and no other fd but 0, 1, 2; argv and envp as given. Its signal
- * mask is empty and every disposition is the default. stdio: what becomes 0, 1, 2; -1 inherits ours. */
+/* The child gets fds[i] as fd 3 + i (none where it is -1) and no other fd but 0, 1, 2; argv and envp
+ * as given. Its signal mask is empty and every disposition is the default. stdio: what becomes 0, 1, 2;
+ * -1 inherits ours. */
 struct proc_spec {
 	int exe; /* fd of the executable */
 	char *const *argv;
