@@ -144,11 +144,12 @@ int msg_recv(int sock, struct msg *m, struct err *e)
 		return (int)size;
 	if (size > (ssize_t)(MSG_MAX + sizeof m->type))
 		return err_set(e, EMSGSIZE, "message of %zd bytes", size);
-	if (buf_reserve(&m->body, (size_t)size, e) < 0)
+	size_t room = (size_t)size > sizeof m->type ? (size_t)size - sizeof m->type : 0;
+	if (buf_reserve(&m->body, room, e) < 0)
 		return -1;
 	struct iovec iov[2] = {
 		{ .iov_base = &m->type, .iov_len = sizeof m->type },
-		{ .iov_base = m->body.p, .iov_len = (size_t)size },
+		{ .iov_base = m->body.p, .iov_len = room },
 	};
 	union control c = { 0 };
 	struct msghdr h = {
