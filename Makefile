@@ -95,12 +95,6 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(if $(FUZZER),,$(BUILD)/tests/fuzz/rep
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) -pie -o $@ $^ $(if $(FUZZER),-fsanitize=fuzzer) $(ALL_LDFLAGS) $(TEST_LIBS)
 
-fuzzers: $(FUZZ)
-	@:
-
-unit-programs: $(UNIT)
-	@:
-
 unit: $(UNIT) ## unit tests (pure modules: no root, no network)
 	@tests/unit/run $(BUILD) $(UNIT)
 
@@ -112,6 +106,8 @@ TOOLS := $(foreach t,$(wildcard tests/integration/tools/*.c),$(BUILD)/tests/$(su
 .SECONDEXPANSION:
 $(TOOLS): $(BUILD)/tests/%: $(BUILD)/tests/integration/tools/$$(subst -,_,$$*).o $(ARCHIVES)
 	$(call say,ld,$@)$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(shell pkg-config --libs libseccomp libcap)
+
+programs: $(UNIT) $(FUZZ) $(TOOLS) ; @: # every test program, none run
 
 integration: all $(TOOLS) ## integration tests with real parts
 	@tests/integration/run $(BUILD)
@@ -146,7 +142,7 @@ clean distclean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z]*\)[a-z ]*:.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all flags fuzzers unit-programs unit corpus integration test fuzz lint check bench demo deps clean distclean help
+.PHONY: all flags programs unit corpus integration test fuzz lint check bench demo deps clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/integration/tools/*.c)))
