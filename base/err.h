@@ -25,6 +25,17 @@ int err_sys(struct err *e, const char *fmt, ...)
 int err_wrap(struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), nonnull, cold));
 
+/* That a failure is -1 is said to the compiler too: what it and the checkers conclude after a call that
+ * may fail stays right. */
+static inline int err_failure(int r)
+{
+	(void)r;
+	return -1;
+}
+#define err_set(...) err_failure(err_set(__VA_ARGS__))
+#define err_sys(...) err_failure(err_sys(__VA_ARGS__))
+#define err_wrap(...) err_failure(err_wrap(__VA_ARGS__))
+
 /* Back to "nothing has failed". */
 void err_clear(struct err *e) __attribute__((nonnull));
 
