@@ -35,23 +35,19 @@ static int take_depth(const struct json_at *at, const struct json_row *row, void
 	return 0;
 }
 
-#define RAW(name, taker, ...)                           \
-	{                                               \
-		.key = name, .take = taker, __VA_ARGS__ \
-	}
 #define TO(field) .to = offsetof(struct raw, field)
 
 static const struct json_row raw_rows[] = {
-	RAW("repo_url", json_take_text, TO(repo_url), .min = 1, .max = URL_MAX),
-	RAW("repo_object_format", json_take_line, TO(format)),
-	RAW("ref", json_take_line, TO(ref), .min = 1, .max = REF_MAX),
-	RAW("sha", json_take_line, TO(sha), .min = 1),
-	RAW("before_sha", json_take_line, TO(before_sha)),
-	RAW("ref_type", json_take_word, TO(ref_type), .more = ref_types),
-	RAW("refspecs", json_take_texts, TO(refspecs), .count = offsetof(struct raw, nrefspecs),
-	    .max = REFSPECS_MAX),
-	RAW("depth", take_depth),
-	RAW("protected", json_take_flag, TO(protected_ref)),
+	{ "repo_url", json_take_text, TO(repo_url), .min = 1, .max = URL_MAX },
+	{ "repo_object_format", json_take_line, TO(format) },
+	{ "ref", json_take_line, TO(ref), .min = 1, .max = REF_MAX },
+	{ "sha", json_take_line, TO(sha), .min = 1 },
+	{ "before_sha", json_take_line, TO(before_sha) },
+	{ "ref_type", json_take_word, TO(ref_type), .more = ref_types },
+	{ "refspecs", json_take_texts, TO(refspecs), .count = offsetof(struct raw, nrefspecs),
+	  .max = REFSPECS_MAX },
+	{ .key = "depth", .take = take_depth },
+	{ "protected", json_take_flag, TO(protected_ref) },
 };
 static const struct json_table raw_table = {
 	.rows = raw_rows,
