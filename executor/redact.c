@@ -1,8 +1,9 @@
 /* One stream through the automata: what is read as what, what is held back, what comes out. */
-#include "executor/redact_set.h"
+#include "executor/redact.h"
 
 #include "executor/redact_escape.h"
 #include "executor/redact_range.h"
+#include "executor/redact_set.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -148,14 +149,14 @@ static void scan_byte(struct redactor *r, struct scan *s, unsigned char c, uint6
 		lane_step(r, s, LANE_DENSE, c, at);
 	lane_step(r, s, LANE_TEXT, c, at);
 	if (s == &r->within || at >= r->again_to)
-		pattern_step(&r->set->patterns, &s->pattern, c, at, &r->hits);
+		pattern_step(&r->set->words, &s->pattern, c, at, &r->hits);
 }
 
 /* Where the oldest match that is not yet one may have begun; UINT64_MAX nowhere. next: the offset
  * that s reads next. */
 static uint64_t scan_hold(const struct redactor *r, const struct scan *s, uint64_t next)
 {
-	uint64_t hold = pattern_hold(&r->set->patterns, &s->pattern);
+	uint64_t hold = pattern_hold(&r->set->words, &s->pattern);
 	for (int i = 0; i < LANES; i++) {
 		const struct lane *l = &s->lanes[i];
 		uint32_t depth = r->set->lanes[i].states[l->state].depth;
@@ -175,7 +176,7 @@ static void scan_limit(struct redactor *r, struct scan *s)
 		       r->pos - lane_offset(l, a->states[l->state].depth, r->pos) > HOLD_MAX)
 			l->state = automaton_fail(a, l->state);
 	}
-	uint64_t hold = pattern_hold(&r->set->patterns, &s->pattern);
+	uint64_t hold = pattern_hold(&r->set->words, &s->pattern);
 	if (hold != UINT64_MAX && r->pos - hold > HOLD_MAX)
 		pattern_reset(&s->pattern);
 }

@@ -69,7 +69,7 @@ struct redact_set *redact_set_more(const struct redact_set *s, struct err *e)
 void redact_set_free(struct redact_set *s);
 
 /* What the job should be told about its values: lines "NAME: what is wrong", "" when nothing is.
- * Borrowed. */
+ * Complete once built. Borrowed. */
 const char *redact_set_warnings(const struct redact_set *s)
 	__attribute__((nonnull, returns_nonnull));
 

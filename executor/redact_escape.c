@@ -45,21 +45,23 @@ static size_t short_len(const unsigned char *s, size_t n)
 	return between(s[i], 0x30, 0x7e) ? i + 1 : i;
 }
 
+static size_t any_len(const unsigned char *s, size_t n)
+{
+	if (n < 2)
+		return 0;
+	if (s[1] == '[')
+		return csi_len(s, n);
+	return s[1] && strchr("]PX^_", s[1]) ? string_len(s, n) : short_len(s, n);
+}
+
 bool escape_parse(const unsigned char *s, size_t n, bool last, struct escape *ret)
 {
 	size_t cap = n < ESCAPE_MAX ? n : ESCAPE_MAX;
-	size_t len = 0;
-	ret->sgr = ret->open = false;
-	if (cap > 1 && s[1] == '[')
-		len = csi_len(s, cap);
-	else if (cap > 1 && s[1] && strchr("]PX^_", s[1]))
-		len = string_len(s, cap);
-	else if (cap > 1)
-		len = short_len(s, cap);
+	size_t len = any_len(s, cap);
 	if (len == 0 && cap < ESCAPE_MAX && !last)
 		return false;
-	ret->open = len == 0;
 	ret->n = len ? len : cap < 2 ? cap : 2;
-	ret->sgr = len > 2 && s[1] == '[' && s[len - 1] == 'm';
+	ret->csi = len > 2 && s[1] == '[';
+	ret->sgr = ret->csi && s[len - 1] == 'm';
 	return true;
 }

@@ -8,9 +8,9 @@
 enum { ESCAPE_MAX = 256 }; /* a longer one is not taken for one */
 
 struct escape {
-	size_t n;  /* its bytes, ESC included */
-	bool sgr;  /* CSI … m: colour, which has to survive */
-	bool open; /* string whose end did not come: text for all we know */
+	size_t n; /* its bytes, ESC included */
+	bool csi; /* a control sequence: no text within */
+	bool sgr; /* one of colour, which has to survive */
 };
 
 /*

@@ -106,6 +106,7 @@ START_TEST(values_are_judged)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		ck_assert_int_eq(redact_set_add(s, rows[i][0], rows[i][1], strlen(rows[i][1]), &e),
 				 0);
+	ck_assert_int_eq(redact_set_build(s, &e), 0);
 	const char *said = redact_set_warnings(s);
 	ck_assert_ptr_nonnull(strstr(said, "SHORT: "));
 	ck_assert_ptr_nonnull(strstr(said, "WORD: "));
@@ -373,6 +374,7 @@ START_TEST(memory_is_bounded)
 	feed(r, value, 200000, &out);
 	flush(r, false, &out);
 	ck_assert_ptr_null(memmem(out.p, out.len, value, 64));
+	ck_assert_ptr_null(memmem(out.p, out.len, value + 200000 - 64, 64));
 
 	redactor_free(r);
 	redact_set_free(s);
