@@ -83,10 +83,11 @@ $(foreach r,$(ROLES),$(eval $(call role,$(r))))
 
 # --- tests -----------------------------------------------------------------------------------------
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
+BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*_bench.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 TEST_LIBS = $(shell pkg-config --libs check $(PKGS)) -lm
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
+$(UNIT) $(BENCH): $(BUILD)/%: $(BUILD)/tests/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,ld,$@)$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(TEST_LIBS)
 
@@ -127,7 +128,7 @@ lint: ## house rules, formatting, include rules, library jail
 check: ## everything, as CI runs it: installs what is missing, then lint to coverage
 	@tests/check
 
-bench: all ## figures beside their floor and their peers
+bench: all $(BENCH) ## figures beside their floor and their peers
 	@tests/bench/run $(BUILD)
 
 demo: ## install what is missing, build, and run the main job end to end
@@ -145,4 +146,4 @@ help: ## this list
 .PHONY: all flags programs unit corpus integration test fuzz lint check bench demo deps clean distclean help
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/integration/tools/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/integration/tools/*.c)))

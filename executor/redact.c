@@ -14,6 +14,9 @@ enum {
 	SLICE = 64 << 10,     /* input is looked at in pieces of this */
 	HOLD_MAX = 256 << 10, /* what has not become a hit within this does not */
 	HOLD_LOOK = 12,       /* log2 of how often that is looked at, bytes */
+	SHALLOW = 8,          /* a match of fewer bytes is left to the gate to find again */
+	AWAKE_MIN = 16,       /* how many bytes the automata read at least */
+	AWAKE_MAX = 4096,
 	CUT_MIN = 8, /* shortest beginning of a secret that is masked when the stream is cut */
 };
 
@@ -32,6 +35,19 @@ struct scan {
 	bool space; /* the last byte was white space */
 };
 
+/* While nothing has begun, the automata sleep and the gate looks ahead. */
+struct watch {
+	bool asleep;
+	uint8_t before; /* the byte of text before pos when asleep */
+	uint64_t slept_at, woke_at;
+	uint64_t awake_to; /* not asleep again before this offset */
+	uint64_t quota;    /* bytes to stay awake: more when it keeps waking */
+	uint64_t from;     /* the offset of what view shows */
+	size_t next;       /* of view's finds */
+	bool seen;         /* view shows something */
+	struct gate_view *view;
+};
+
 struct redactor {
 	const struct redact_set *set;
 	struct buf in;      /* what has come and is not out */
@@ -41,8 +57,9 @@ struct redactor {
 	bool reads_within;
 	uint64_t esc_from, esc_to;   /* that escape */
 	struct ranges hits, spoiled; /* spoiled: escapes that have a hit in them */
-	uint64_t again_to;           /* patterns have seen what stands before this */
-	bool in_mask;                /* the last that went out was a mask */
+	struct watch watch;
+	uint64_t again_to; /* patterns have seen what stands before this */
+	bool in_mask;      /* the last that went out was a mask */
 };
 
 static void scan_reset(struct scan *s)
@@ -88,7 +105,12 @@ struct redactor *redactor_new(const struct redact_set *set, struct err *e)
 	}
 	r->set = set;
 	r->in = (struct buf)BUF(HOLD_MAX + 4 * SLICE);
-	if (scan_init(&r->main, set, e) < 0 || scan_init(&r->within, set, e) < 0) {
+	r->watch.view = calloc(1, sizeof *r->watch.view);
+	r->watch.quota = AWAKE_MIN;
+	if (!r->watch.view)
+		err_set(e, ENOMEM, "out of memory");
+	if (!r->watch.view || scan_init(&r->main, set, e) < 0 ||
+	    scan_init(&r->within, set, e) < 0) {
 		redactor_free(r);
 		return NULL;
 	}
@@ -101,6 +123,9 @@ void redactor_free(struct redactor *r)
 	if (!r)
 		return;
 	buf_wipe(&r->in);
+	if (r->watch.view)
+		explicit_bzero(r->watch.view, sizeof *r->watch.view);
+	free(r->watch.view);
 	scan_done(&r->main);
 	scan_done(&r->within);
 	ranges_done(&r->hits);
@@ -125,14 +150,17 @@ static void found(struct redactor *r, struct scan *s, uint64_t from, uint64_t to
 	pattern_touched(&s->pattern, to);
 }
 
-static void lane_step(struct redactor *r, struct scan *s, enum redact_lane which, unsigned char c,
-		      uint64_t at)
+static inline void lane_step(struct redactor *r, struct scan *s, enum redact_lane which,
+			     unsigned char c, uint64_t at)
 {
 	const struct automaton *a = &r->set->lanes[which];
 	struct lane *l = &s->lanes[which];
+	uint32_t state = automaton_step(a, l->state, c);
+	l->state = state;
+	if (!state)
+		return; /* nothing has begun: nobody asks where */
 	l->ring[l->seen++ & l->mask] = (uint32_t)at;
-	l->state = automaton_step(a, l->state, c);
-	uint32_t len = a->states[l->state].out;
+	uint32_t len = a->states[state].out;
 	if (len)
 		found(r, s, lane_offset(l, len, at), at + 1);
 }
@@ -218,6 +246,97 @@ static bool read_escape(struct redactor *r, const unsigned char *p, size_t n, bo
 	return true;
 }
 
+/* The automata read on from pos, at least up to an offset. */
+static void wake(struct redactor *r, uint64_t to)
+{
+	struct watch *w = &r->watch;
+	w->asleep = false;
+	w->quota = r->pos - w->slept_at < 8 * AWAKE_MIN ? w->quota * 2 : AWAKE_MIN;
+	w->quota = w->quota < AWAKE_MAX ? w->quota : AWAKE_MAX;
+	w->woke_at = r->pos;
+	w->awake_to = r->pos + w->quota > to ? r->pos + w->quota : to;
+	scan_reset(&r->main);
+	pattern_start(&r->main.pattern, w->before);
+}
+
+/* Asleep: move on to what the gate finds. */
+static void look_ahead(struct redactor *r, const unsigned char *p, uint64_t end)
+{
+	struct watch *w = &r->watch;
+	const struct gate_view *v = w->view;
+	if (!w->seen || r->pos - w->from >= v->limit) {
+		w->from = r->pos;
+		w->next = 0;
+		w->seen = true;
+		w->view->dense.before = w->before;
+		gate_look(&r->set->gate, w->view, p, (size_t)(end - r->pos));
+		if (!v->limit) {
+			w->seen = false;
+			w->quota = AWAKE_MIN;
+			wake(r, r->pos + (v->dense.raw ? v->dense.raw : 1));
+			return;
+		}
+	}
+	size_t at = (size_t)(r->pos - w->from);
+	while (w->next < v->n && v->finds[w->next].from < at && v->finds[w->next].to <= at)
+		w->next++;
+	const struct gate_find *find = &v->finds[w->next];
+	if (w->next == v->n || find->from >= v->limit) {
+		w->before = v->before;
+		r->pos = w->from + v->limit;
+		return;
+	}
+	if (find->from > at) {
+		w->before = find->before;
+		r->pos = w->from + find->from;
+	}
+	wake(r, w->from + find->to);
+}
+
+static uint32_t lane_depth(const struct redactor *r, enum redact_lane which)
+{
+	return r->set->lanes[which].states[r->main.lanes[which].state].depth;
+}
+
+/* Go to sleep when what has begun is so little, and so new, that the gate would find it again. */
+static void doze(struct redactor *r)
+{
+	const struct scan *s = &r->main;
+	struct watch *w = &r->watch;
+	if (r->reads_within || s->pattern.active || r->pos < r->again_to || !r->set->gate.window ||
+	    lane_depth(r, LANE_TEXT) >= SHALLOW || lane_depth(r, LANE_DENSE) >= SHALLOW ||
+	    r->set->words.lower.states[s->pattern.state].depth >= SHALLOW)
+		return;
+	uint64_t from = scan_hold(r, s, r->pos);
+	from = from < r->pos ? from : r->pos;
+	if (from <= w->woke_at)
+		return;
+	w->before = pattern_before(&s->pattern, from);
+	w->asleep = true;
+	w->slept_at = r->pos = from;
+	scan_reset(&r->main);
+}
+
+/* One byte or one escape. False: an escape that is not all there waits for the rest of it. */
+static bool read_one(struct redactor *r, const unsigned char *p, size_t n, bool last)
+{
+	uint64_t from = r->pos;
+	if (*p == ESC) {
+		if (!read_escape(r, p, n, last))
+			return false;
+	} else {
+		if (r->reads_within)
+			within_byte(r, *p, r->pos);
+		scan_byte(r, &r->main, *p, r->pos);
+		r->pos++;
+	}
+	if (from >> HOLD_LOOK != r->pos >> HOLD_LOOK)
+		scan_limit(r, &r->main);
+	if (r->pos >= r->watch.awake_to)
+		doze(r);
+	return true;
+}
+
 /* Read all that has come; an escape that is not all there waits unless last. */
 static void read_on(struct redactor *r, bool last)
 {
@@ -225,18 +344,10 @@ static void read_on(struct redactor *r, bool last)
 	uint64_t end = r->base + r->in.len;
 	while (r->pos < end) {
 		size_t i = (size_t)(r->pos - r->base);
-		uint64_t from = r->pos;
-		if (p[i] == ESC) {
-			if (!read_escape(r, p + i, r->in.len - i, last))
-				break;
-		} else {
-			if (r->reads_within)
-				within_byte(r, p[i], r->pos);
-			scan_byte(r, &r->main, p[i], r->pos);
-			r->pos++;
-		}
-		if (from >> HOLD_LOOK != r->pos >> HOLD_LOOK)
-			scan_limit(r, &r->main);
+		if (r->watch.asleep)
+			look_ahead(r, p + i, end);
+		else if (!read_one(r, p + i, r->in.len - i, last))
+			break;
 	}
 }
 
@@ -346,7 +457,7 @@ int redactor_flush(struct redactor *r, bool cut, struct buf *out, struct err *e)
 		cut_lane(r, (enum redact_lane)i);
 	scan_reset(&r->main);
 	int result = emit(r, out, e);
-	r->in_mask = false;
+	r->in_mask = r->watch.asleep = false;
 	return result;
 }
 
@@ -362,6 +473,7 @@ int redactor_switch(struct redactor *r, const struct redact_set *next, struct bu
 	r->main.space = r->main.space && r->base == r->pos;
 	r->reads_within = false;
 	r->set = next;
+	r->watch.asleep = r->watch.seen = false;
 	r->again_to = r->pos;
 	r->pos = r->base;
 	read_on(r, false);

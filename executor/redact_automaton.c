@@ -142,19 +142,6 @@ int automaton_build(struct automaton *a, struct needle *needles, size_t *n, stru
 	return 0;
 }
 
-uint32_t automaton_step(const struct automaton *a, uint32_t state, unsigned char c)
-{
-	while (state >= a->dense) {
-		const struct automaton_state *s = &a->states[state];
-		uint32_t i = s->next_many >> 8, end = i + (s->next_many & 255);
-		for (; i < end; i++)
-			if ((a->states[i].fail_byte & 255) == c)
-				return i;
-		state = s->fail_byte >> 8;
-	}
-	return a->rows[(size_t)state * ROW + c];
-}
-
 uint32_t automaton_lacks(const struct automaton *a, uint32_t state)
 {
 	/* Children come after their parent in order of depth: the first leaf found is the nearest. */

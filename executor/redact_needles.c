@@ -77,16 +77,22 @@ static int needle_keep(struct making *m, enum redact_lane lane, size_t n, struct
 	return 0;
 }
 
+/* Forms are at least as long as the value: without room for it they need not be made. */
+static bool no_room(struct making *m, size_t n)
+{
+	bool full = m->set->promised + n * STATE_COST > m->set->region.size;
+	m->full |= full;
+	return full;
+}
+
 /* A form becomes a needle; a very long one some that follow each other, whose masks join. */
 static int needle_take(struct variant_sink *to, enum redact_lane lane, const char *p, size_t n,
 		       struct err *e)
 {
 	struct making *m = (struct making *)to;
 	struct redact_set *s = m->set;
-	if (s->promised + n * STATE_COST > s->region.size) {
-		m->full = true;
+	if (no_room(m, n))
 		return 0;
-	}
 	for (size_t i = 0; i < n;) {
 		size_t piece = n - i < REDACT_LONGEST ? n - i : REDACT_WINDOW;
 		unsigned char *at = (unsigned char *)s->region.p + s->region.used;
@@ -119,12 +125,12 @@ static int make_raw(struct making *m, const char *p, size_t n, struct err *e)
 
 static int make_encoded(struct making *m, const char *p, size_t n, struct err *e)
 {
-	return n < REDACT_ENCODED ? 0 : variants_encoded(&m->sink, p, n, e);
+	return n < REDACT_ENCODED || no_room(m, n) ? 0 : variants_encoded(&m->sink, p, n, e);
 }
 
 static int make_quoted(struct making *m, const char *p, size_t n, struct err *e)
 {
-	return n < REDACT_ENCODED ? 0 : variants_quoted(&m->sink, p, n, e);
+	return n < REDACT_ENCODED || no_room(m, n) ? 0 : variants_quoted(&m->sink, p, n, e);
 }
 
 static bool is_pem_mark(const char *p, size_t n)

@@ -334,13 +334,15 @@ static void run_all(struct pattern *p, struct symbol *s)
 void pattern_step(const struct words *set, struct pattern *p, unsigned char c, uint64_t at,
 		  struct ranges *hits)
 {
-	struct symbol s = { c, set->classes[c], at, KINDS, hits };
 	const struct automaton *a = &set->lower;
+	struct symbol s = { c, set->classes[c], at, KINDS, hits };
 	if (p->active)
 		run_all(p, &s);
 	p->bytes[p->seen % PATTERN_RING] = c;
 	p->ring[p->seen++ % PATTERN_RING] = at;
-	p->state = automaton_step(a, p->state, words_lower(c));
+	p->state = automaton_step(a, p->state, set->folded[c]);
+	if (!p->state || !a->states[p->state].out)
+		return;
 	for (uint32_t t = p->state; a->states[t].out; t = automaton_fail(a, t))
 		if (set->kinds[t])
 			begin(set, p, set->kinds[t] - 1U, &s, a->states[t].depth);
@@ -362,6 +364,7 @@ void pattern_end(struct pattern *p, bool cut, struct ranges *hits)
 		if (!r->sure && r->hold == r->start && r->n >= CUT_MIN && k != JWT && k != KEY)
 			ranges_add(hits, r->start, r->last);
 	}
+	p->active = (uint16_t)(p->active & (1U << DOT | 1U << HEADER | 1U << HEADER_TOO));
 	run_all(p, &s);
 	pattern_reset(p);
 }

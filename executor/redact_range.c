@@ -26,16 +26,27 @@ static bool grow(struct ranges *r)
 
 void ranges_add(struct ranges *r, uint64_t from, uint64_t to)
 {
-	while (r->n > r->head && r->v[r->n - 1].to >= from) {
-		const struct range *last = &r->v[--r->n];
-		from = last->from < from ? last->from : from;
-		to = last->to > to ? last->to : to;
+	size_t end = r->n, first;
+	while (end > r->head && r->v[end - 1].from > to)
+		end--;
+	for (first = end; first > r->head && r->v[first - 1].to >= from; first--) {
+		const struct range *one = &r->v[first - 1];
+		from = one->from < from ? one->from : from;
+		to = one->to > to ? one->to : to;
 	}
-	if (r->n == r->cap && !grow(r)) {
-		r->failed = true;
-		return;
+	size_t behind = r->n - end;
+	if (first == end && r->n == r->cap) {
+		size_t head = r->head;
+		if (!grow(r)) {
+			r->failed = true;
+			return;
+		}
+		first -= head - r->head;
+		end -= head - r->head;
 	}
-	r->v[r->n++] = (struct range){ from, to };
+	memmove(r->v + first + 1, r->v + end, behind * sizeof *r->v);
+	r->v[first] = (struct range){ from, to };
+	r->n = first + 1 + behind;
 }
 
 const struct range *ranges_first(const struct ranges *r)

@@ -20,7 +20,7 @@ struct ranges {
 	bool failed; /* out of memory: latched until somebody looks */
 };
 
-/* Join [from, to) with what it overlaps or touches. Ends may not go back by more than a range. */
+/* Join [from, to) with what it overlaps or touches. Quick near the end. */
 void ranges_add(struct ranges *r, uint64_t from, uint64_t to) __attribute__((nonnull));
 
 /* The first range, NULL when there is none; take it away. */

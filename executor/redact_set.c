@@ -211,6 +211,8 @@ int redact_set_build(struct redact_set *s, struct err *e)
 	const char *const *prefixes = (const char *const *)s->prefixes;
 	if (words_build(&s->words, prefixes, &s->region, e) < 0)
 		return -1;
+	if (gate_build(s, e) < 0)
+		return -1;
 	s->built = true;
 	return 0;
 }

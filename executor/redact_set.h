@@ -4,6 +4,7 @@
 
 #include "executor/redact.h"
 #include "executor/redact_automaton.h"
+#include "executor/redact_gate.h"
 #include "executor/redact_pattern.h"
 #include "executor/redact_variants.h"
 
@@ -29,6 +30,7 @@ struct redact_set {
 	size_t n[LANES], cap[LANES];
 	struct automaton lanes[LANES];
 	struct words words;
+	struct gate gate;
 	char *prefixes[WORDS_PREFIXES + 1];
 	size_t nprefixes;
 	struct buf warnings;

@@ -163,6 +163,8 @@ int words_build(struct words *s, const char *const *prefixes, struct redact_regi
 	kinds_fill(s);
 	for (unsigned c = 0; c < 256; c++)
 		s->classes[c] = class_of((unsigned char)c);
+	for (unsigned c = 0; c < 256; c++)
+		s->folded[c] = words_lower((unsigned char)c);
 	return 0;
 }
 /* Whether a password may follow "://": an @ before anything that cannot be in one. */
@@ -192,7 +194,7 @@ size_t words_begin(const struct words *w, const unsigned char *p, size_t n)
 	const struct automaton *a = &w->lower;
 	uint32_t state = 0;
 	for (size_t i = 0; i < n; i++) {
-		state = automaton_step(a, state, words_lower(p[i]));
+		state = automaton_step(a, state, w->folded[p[i]]);
 		if (a->states[state].depth != i + 1)
 			return 0;
 		unsigned kind = w->kinds[state];

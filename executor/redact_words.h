@@ -39,8 +39,9 @@ struct words {
 	struct automaton lower; /* over bytes in lower case */
 	struct needle *needles; /* of it; kept for what filters ahead of it */
 	size_t nneedles;
-	uint8_t *kinds;    /* by state: the kind that begins there, + 1 */
-	uint16_t *classes; /* by byte */
+	uint8_t *kinds;      /* by state: the kind that begins there, + 1 */
+	uint16_t *classes;   /* by byte */
+	uint8_t folded[256]; /* by byte: in lower case */
 };
 
 /* prefixes: further words whose following token is masked; NULL-terminated. -1: no room. */

@@ -1,0 +1,189 @@
+/* How fast the redactor is: MB/s of input on one core, for what jobs print and for the worst of it. */
+#include "executor/redact.h"
+#include "executor/redact_set.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { SIZE = 32 << 20, RUNS = 3, CHUNK = 64 << 10 };
+
+static unsigned seed = 1;
+
+static double seconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "%s\n", what);
+	exit(1);
+}
+
+static void random_secret(char *p, size_t n)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	for (size_t i = 0; i < n; i++)
+		p[i] = letters[(size_t)rand_r(&seed) % (sizeof letters - 1)];
+	p[n] = '\0';
+}
+
+/* A set of n random secrets; the last one comes back, to be printed. */
+static struct redact_set *set_of(size_t n, char last[64], double *build_ms)
+{
+	struct err e = { 0 };
+	struct redact_set *s = redact_set_new(NULL, &e);
+	double from = seconds();
+	for (size_t i = 0; s && i < n; i++) {
+		random_secret(last, 20 + (size_t)rand_r(&seed) % 20);
+		if (redact_set_add(s, "S", last, strlen(last), &e) < 0)
+			die(e.msg);
+	}
+	if (!s || redact_set_build(s, &e) < 0)
+		die(e.msg);
+	*build_ms = (seconds() - from) * 1e3;
+	return s;
+}
+
+/* Lines as compilers, package managers and test runners print them. */
+static void log_text(char *p, size_t n, const char *hit, size_t every)
+{
+	static const char *const forms[] = {
+		"[%4u/2210] Building C object src/core/CMakeFiles/core.dir/module_%u.c.o\n",
+		"2024-11-24T18:%02u:12.%06uZ INFO  worker: processed batch of rows in 12ms\n",
+		"Get:%u file:/srv/packages stable/main amd64 libfoo%u amd64 1.2-3 [45.6 kB]\n",
+		"tests/unit/test_parser.py::test_case_%u PASSED                        [ %u%%]\n",
+		"added %u packages, and audited %u packages in 3s\n",
+		"  Compiling serde_derive v1.0.%u (registry+https://index.example/rust#%08x)\n",
+		"warning: unused variable: `x%u` [-Wunused-variable] at line %u, column 14\n",
+		"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f0%04x %08x done\n",
+	};
+	size_t at = 0, line = 0;
+	while (at + 256 < n) {
+		const char *form = forms[(size_t)rand_r(&seed) % (sizeof forms / sizeof *forms)];
+		unsigned a = (unsigned)rand_r(&seed) % 100, b = (unsigned)rand_r(&seed) % 10000;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		at += (size_t)snprintf(p + at, 200, form, a, b);
+#pragma GCC diagnostic pop
+		if (hit && ++line % every == 0)
+			at += (size_t)snprintf(p + at, 100, "password is %s\n", hit);
+	}
+	memset(p + at, '\n', n - at);
+}
+
+static void colour_text(char *p, size_t n)
+{
+	static const char line[] =
+		"\033[32m  PASS \033[0m src/app/\033[1mcomponent.test.ts\033[22m "
+		"(\033[2m5 tests\033[22m) in 240 ms\n";
+	for (size_t i = 0; i < n; i++)
+		p[i] = line[i % (sizeof line - 1)];
+}
+
+/* A text over and over. */
+static void repeat(char *p, size_t n, const char *text, size_t len)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = text[i % len];
+}
+
+static void measure(const char *what, const struct redact_set *s, const char *p)
+{
+	struct err e = { 0 };
+	double best = 1e9;
+	autobuf out = BUF(64 << 20);
+	for (int run = 0; run < RUNS; run++) {
+		struct redactor *r = redactor_new(s, &e);
+		double from = seconds();
+		for (size_t i = 0; r && i < SIZE; i += CHUNK) {
+			buf_clear(&out);
+			if (redactor_feed(r, p + i, CHUNK, &out, &e) < 0)
+				die(e.msg);
+		}
+		if (!r || redactor_flush(r, false, &out, &e) < 0)
+			die(e.msg);
+		double took = seconds() - from;
+		best = took < best ? took : best;
+		redactor_free(r);
+	}
+	printf("%-52s %7.0f MB/s\n", what, SIZE / best / 1e6);
+}
+
+/* The text of all secrets' beginnings: what keeps the automata busy. */
+static size_t beginnings(const struct redact_set *s, char *to, size_t max)
+{
+	size_t n = 0;
+	for (int lane = 0; lane < LANES; lane++)
+		for (size_t i = 0; i < s->n[lane]; i++) {
+			const struct needle *v = &s->needles[lane][i];
+			size_t len = v->n - 1;
+			if (n + len > max)
+				return n;
+			memcpy(to + n, v->p, len);
+			n += len;
+		}
+	return n;
+}
+
+static void worst(const struct redact_set *s, char *p, const char *secret)
+{
+	static char text[1 << 20];
+	size_t n = beginnings(s, text, sizeof text);
+	repeat(p, SIZE, text, n);
+	measure("worst: needles without their last byte", s, p);
+	repeat(p, SIZE, secret, strlen(secret));
+	measure("worst: one secret over and over", s, p);
+	repeat(p, SIZE, "\033[31m", 5);
+	measure("worst: nothing but colours", s, p);
+	repeat(p, SIZE, "\033]0;x\007\033[1;31mab\033(B", 18);
+	measure("worst: escapes of all kinds", s, p);
+	repeat(p, SIZE, " \n", 2);
+	measure("worst: white space", s, p);
+	repeat(p, SIZE, "://a:b ", 7);
+	measure("worst: beginnings of URLs", s, p);
+	repeat(p, SIZE, "https://user:pw@h/?sig=1 glpat-xx eyJab.eyJ ", 44);
+	measure("worst: credentials by form", s, p);
+	repeat(p, SIZE, "-----BEGIN PRIVATE KEY-----\n", 28);
+	measure("worst: BEGIN lines", s, p);
+	repeat(p, SIZE, "aaaaaaaa", 8);
+	measure("worst: one letter", s, p);
+	for (size_t i = 0; i < SIZE; i++)
+		p[i] = (char)rand_r(&seed);
+	measure("random bytes", s, p);
+}
+
+int main(void)
+{
+	char *p = malloc(SIZE), last[64] = "";
+	static const size_t counts[] = { 0, 20, 112 };
+	if (!p)
+		die("out of memory");
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+		double build_ms;
+		struct redact_set *s = set_of(counts[i], last, &build_ms);
+		printf("%zu secrets, %zu needles: built in %.2f ms, %zu KiB, window %u\n",
+		       counts[i], redact_set_needles(s), build_ms, redact_set_memory(s) >> 10,
+		       s->gate.window);
+		log_text(p, SIZE, NULL, 1);
+		measure("log text without a hit", s, p);
+		if (counts[i]) {
+			log_text(p, SIZE, last, 100);
+			measure("log text, a hit every 100 lines", s, p);
+			log_text(p, SIZE, last, 1);
+			measure("log text, a hit every other line", s, p);
+		}
+		colour_text(p, SIZE);
+		measure("coloured text", s, p);
+		if (counts[i])
+			worst(s, p, last);
+		redact_set_free(s);
+	}
+	free(p);
+	return 0;
+}
