@@ -39,7 +39,7 @@ int confine_ids(struct confine *c, const char *text, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /*
- * In this order: ids, no capabilities, no_new_privs, not dumpable, limits, Landlock, seccomp. What
+ * In this order: no capabilities, ids, no_new_privs, not dumpable, limits, Landlock, seccomp. What
  * the profile does not allow kills the process (SIGSYS). Landlock degrades to what the kernel
  * knows; everything else is an error. Nothing is undone on failure: the caller must exit.
  */

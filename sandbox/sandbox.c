@@ -5,14 +5,14 @@
 #include <string.h>
 
 int sandbox_spawn_request(int sock, uint64_t cookie, const struct sandbox_spec *spec,
-			  const int *fds, size_t nfds, struct err *e)
+			  const int *fds, struct err *e)
 {
 	automsg m;
 	msg_init(&m, SANDBOX_SPAWN);
 	msg_put_u64(&m, cookie);
 	msg_put_bytes(&m, spec, sizeof *spec);
-	for (size_t i = 0; i < nfds; i++)
-		msg_put_fd(&m, fds[i]);
+	for (; *fds >= 0; fds++)
+		msg_put_fd(&m, *fds);
 	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "spawner") : 0;
 }
 

@@ -11,10 +11,11 @@ enum sandbox_spawner_msg { SANDBOX_SPAWN = 1, SANDBOX_SPAWNED, SANDBOX_GONE };
 
 /*
  * Ask for a sandbox. fds[0] is init's end of its control socket, fds[1..] what the spec's indices
- * count from 0. All stay the caller's, and may be closed once this has returned. Never blocks.
+ * count from 0; -1 ends them. All stay the caller's, and may be closed once this has returned. Never
+ * blocks.
  */
 int sandbox_spawn_request(int sock, uint64_t cookie, const struct sandbox_spec *spec,
-			  const int *fds, size_t nfds, struct err *e)
+			  const int *fds, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* What the spawner says about the sandbox with this cookie. fds are the caller's; -1: absent. */

@@ -82,20 +82,28 @@ static bool overlap(uint32_t a, uint32_t b, uint32_t na, uint32_t nb)
 	return a < b ? b - a < na : a - b < nb;
 }
 
-/* Rows in range and disjoint on both sides; the host's root is never mapped. */
+/* In range on both sides; the host's root is never mapped. */
+static bool row_ok(const struct sandbox_ids *m)
+{
+	return m->count >= 1 && m->count <= ID_MAX && m->inside <= ID_MAX - m->count &&
+	       m->outside != 0 && m->outside <= ID_MAX - m->count;
+}
+
+static bool rows_overlap(const struct sandbox_ids *a, const struct sandbox_ids *b)
+{
+	return overlap(a->inside, b->inside, a->count, b->count) ||
+	       overlap(a->outside, b->outside, a->count, b->count);
+}
+
 static int check_ids(const struct sandbox_ids *maps, uint32_t n, uint32_t job, struct err *e)
 {
 	if (n < 1 || n > SANDBOX_MAPS)
 		return err_set(e, EINVAL, "%u rows", n);
 	for (uint32_t i = 0; i < n; i++) {
-		const struct sandbox_ids *m = &maps[i];
-		if (m->count < 1 || m->count > ID_MAX || m->inside > ID_MAX - m->count)
+		if (!row_ok(&maps[i]))
 			return err_set(e, EINVAL, "row %u: out of range", i);
-		if (m->outside == 0 || m->outside > ID_MAX - m->count)
-			return err_set(e, EINVAL, "row %u: outside ids out of range", i);
 		for (uint32_t j = 0; j < i; j++)
-			if (overlap(m->inside, maps[j].inside, m->count, maps[j].count) ||
-			    overlap(m->outside, maps[j].outside, m->count, maps[j].count))
+			if (rows_overlap(&maps[i], &maps[j]))
 				return err_set(e, EINVAL, "rows %u and %u overlap", j, i);
 	}
 	if (job == 0 || sandbox_ids_outside(maps, n, job) == UINT32_MAX)

@@ -66,10 +66,16 @@ static int copy(int from, int to, struct err *e)
 	return n < 0 ? err_sys(e, "read") : 0;
 }
 
+static bool name_ok(const char *name)
+{
+	size_t n = strlen(name);
+	return n > 0 && n <= NAME_MAX && name[0] != '.' && !strchr(name, '/') &&
+	       str_is_printable(name, n);
+}
+
 int step_write_file(const char *dir, const char *name, int memfd, mode_t mode, struct err *e)
 {
-	if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') || strlen(name) > NAME_MAX ||
-	    !str_is_printable(name, strlen(name)))
+	if (!name_ok(name))
 		return err_set(e, EINVAL, "file: not a name");
 	autofd d = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (d < 0)
@@ -77,9 +83,7 @@ int step_write_file(const char *dir, const char *name, int memfd, mode_t mode, s
 	if (unlinkat(d, name, 0) < 0 && errno != ENOENT)
 		return err_sys(e, "file %s", name);
 	autofd fd = openat(d, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-	if (fd < 0)
-		return err_sys(e, "file %s", name);
-	if (fchmod(fd, mode) < 0)
+	if (fd < 0 || fchmod(fd, mode) < 0)
 		return err_sys(e, "file %s", name);
 	return copy(memfd, fd, e) < 0 ? err_wrap(e, "file %s", name) : 0;
 }
@@ -153,14 +157,11 @@ static void exec_step(const struct start *st)
 	}
 }
 
-/* 0 stays init's /dev/null. What is not 0, 1, 2 is gone before any path is looked at: no directory
+/* Init ignores and handles no signal, so only the mask is undone. 0 stays init's /dev/null. What is not 0, 1, 2 is gone before any path is looked at: no directory
  * of ours can be reached by /proc/self/fd. */
 static const char *enter(const struct step *s)
 {
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
-	for (int sig = 1; sig < NSIG; sig++)
-		sigaction(sig, &dfl, NULL);
 	sigemptyset(&none);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || setsid() < 0)
 		return "session";

@@ -41,7 +41,7 @@ extern char **environ;
 static struct {
 	const char *spawner, *report_path, *cwd;
 	struct sandbox_spec spec;
-	int fds[1 + SANDBOX_FDS];
+	int fds[1 + SANDBOX_FDS + 1];
 	size_t nfds;
 	const char *files[FILES_MAX];
 	size_t nfiles;
@@ -367,33 +367,50 @@ static int due(uint64_t *ms, uint64_t since)
 	return 1;
 }
 
-/* Talk to init until the step has ended; its exit status as a shell sees it. -1: the socket was
- * closed on purpose. */
+static void ask_what_is_due(int init, uint64_t since, struct err *e)
+{
+	if (due(&run.list_ms, since) && sandbox_init_list(init, e) < 0)
+		die(e);
+	if (due(&run.signal_ms, since) && sandbox_init_signal(init, run.signal, e) < 0)
+		die(e);
+}
+
+/* One event; true when the step has ended. */
+static int hear(struct msg *m, int *status, struct err *e)
+{
+	struct sandbox_event ev;
+	if (sandbox_init_event(m, &ev, e) < 0)
+		die(e);
+	if (ev.what == SANDBOX_INIT_PROCESSES && run.report)
+		fprintf(run.report, "processes=%s\n", ev.text);
+	if (ev.what == SANDBOX_INIT_ERROR) {
+		err_set(e, EIO, "%s", ev.text);
+		die(e);
+	}
+	*status = (int)(ev.signalled ? 128 + ev.code : ev.code);
+	return ev.what == SANDBOX_INIT_ENDED;
+}
+
+/* Talk to init until the step has ended; its exit status as a shell sees it. -1: the socket is to be
+ * closed. */
 static int talk(int init, struct err *e)
 {
 	uint64_t since = clock_ms();
 	for (;;) {
 		automsg m;
-		struct sandbox_event ev;
+		int status;
 		if (due(&run.close_ms, since))
 			return -1;
-		if (due(&run.list_ms, since) && sandbox_init_list(init, e) < 0)
-			die(e);
-		if (due(&run.signal_ms, since) && sandbox_init_signal(init, run.signal, e) < 0)
-			die(e);
+		ask_what_is_due(init, since, e);
 		int r = msg_recv_within(init, &m, 20, e);
 		if (r < 0 && e->code == ETIMEDOUT)
 			continue;
 		if (r == 0)
 			err_set(e, EPIPE, "init is gone");
-		if (r <= 0 || sandbox_init_event(&m, &ev, e) < 0)
+		if (r <= 0)
 			die(e);
-		if (ev.what == SANDBOX_INIT_PROCESSES && run.report)
-			fprintf(run.report, "processes=%s\n", ev.text);
-		if (ev.what == SANDBOX_INIT_ERROR && (err_set(e, EIO, "%s", ev.text), 1))
-			die(e);
-		if (ev.what == SANDBOX_INIT_ENDED)
-			return (int)(ev.signalled ? 128 + ev.code : ev.code);
+		if (hear(&m, &status, e))
+			return status;
 	}
 }
 
@@ -418,7 +435,8 @@ static int one(size_t round, struct err *e)
 	if (msg_pair(pair, e) < 0)
 		die(e);
 	run.fds[0] = pair[1];
-	if (sandbox_spawn_request(run.sock, round, &run.spec, run.fds, 1 + run.nfds, e) < 0)
+	run.fds[1 + run.nfds] = -1;
+	if (sandbox_spawn_request(run.sock, round, &run.spec, run.fds, e) < 0)
 		die(e);
 	close(pair[1]);
 	expect(&made, SANDBOX_MADE, e);
