@@ -69,4 +69,7 @@ int fd_mkdir_open(int dir, const char *name, mode_t mode, struct err *e)
 int fd_remove_tree(int dir, const char *name, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* The same for what is in dir; dir itself stays. */
+int fd_clear_tree(int dir, struct err *e) __attribute__((nonnull, warn_unused_result));
+
 #endif

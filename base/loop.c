@@ -128,6 +128,11 @@ int loop_once(struct loop *l, struct err *e)
 	return 0;
 }
 
+int loop_fd(const struct loop *l)
+{
+	return l->ep;
+}
+
 int loop_until(struct loop *l, const bool *done, struct err *e)
 {
 	while (!*done)

@@ -43,6 +43,9 @@ void loop_timer_clear(struct loop *l, struct timer *t) __attribute__((nonnull));
 /* Wait for one batch of events, at most until the next timer, and dispatch it. -1: epoll failed. */
 int loop_once(struct loop *l, struct err *e) __attribute__((nonnull, warn_unused_result));
 
+/* Readable while an event waits (timers do not count): for those who must poll us among others. */
+int loop_fd(const struct loop *l) __attribute__((nonnull));
+
 /* loop_once until *done is true. */
 int loop_until(struct loop *l, const bool *done, struct err *e)
 	__attribute__((nonnull, warn_unused_result));

@@ -110,6 +110,17 @@ static int drop(struct walk *w, int dir, const char *name, struct err *e)
 	return unlinkat(dir, name, AT_REMOVEDIR) < 0 ? err_sys(e, "%s", name) : 0;
 }
 
+int fd_clear_tree(int dir, struct err *e)
+{
+	struct walk w = { .top = dir };
+	do {
+		w.any = false;
+		if (each_entry(&w, dir, drop, e) < 0)
+			return -1;
+	} while (w.any);
+	return 0;
+}
+
 int fd_remove_tree(int dir, const char *name, struct err *e)
 {
 	int gone = try_unlink(dir, name, e);
@@ -118,11 +129,7 @@ int fd_remove_tree(int dir, const char *name, struct err *e)
 	autofd top = open_dir(dir, name, e);
 	if (top < 0)
 		return -1;
-	struct walk w = { .top = top };
-	do {
-		w.any = false;
-		if (each_entry(&w, top, drop, e) < 0)
-			return err_wrap(e, "%s", name);
-	} while (w.any);
+	if (fd_clear_tree(top, e) < 0)
+		return err_wrap(e, "%s", name);
 	return unlinkat(dir, name, AT_REMOVEDIR) < 0 ? err_sys(e, "%s", name) : 0;
 }

@@ -172,14 +172,29 @@ static int serve_list(struct msg *m, struct err *e)
 	return say(&ev, e);
 }
 
+static int serve_wipe(struct msg *m, struct err *e)
+{
+	struct err why = { 0 };
+	const char *path = msg_get_str(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	kill(-1, SIGKILL);
+	autofd dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0)
+		err_sys(&why, "%s", path);
+	else if (fd_clear_tree(dir, &why) < 0)
+		err_wrap(&why, "%s", path);
+	struct sandbox_event ev = { .what = SANDBOX_INIT_WIPED, .text = why.msg };
+	return say(&ev, e);
+}
+
 static const struct {
 	uint32_t type;
 	int (*serve)(struct msg *m, struct err *e);
 } requests[] = {
-	{ SANDBOX_INIT_FILE, serve_file },
-	{ SANDBOX_INIT_RUN, serve_run },
-	{ SANDBOX_INIT_SIGNAL, serve_signal },
-	{ SANDBOX_INIT_LIST, serve_list },
+	{ SANDBOX_INIT_FILE, serve_file },     { SANDBOX_INIT_RUN, serve_run },
+	{ SANDBOX_INIT_SIGNAL, serve_signal }, { SANDBOX_INIT_LIST, serve_list },
+	{ SANDBOX_INIT_WIPE, serve_wipe },
 };
 
 /* 1 served, 0 the worker is gone, -1 it speaks nonsense. */

@@ -101,6 +101,14 @@ int sandbox_init_list(int sock, struct err *e)
 	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: list") : 0;
 }
 
+int sandbox_init_wipe(int sock, const char *path, struct err *e)
+{
+	automsg m;
+	msg_init(&m, SANDBOX_INIT_WIPE);
+	msg_put_str(&m, path);
+	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: wipe") : 0;
+}
+
 int sandbox_init_event(struct msg *m, struct sandbox_event *ret, struct err *e)
 {
 	struct sandbox_event ev = { .what = (enum sandbox_init_msg)m->type };

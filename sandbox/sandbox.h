@@ -38,11 +38,13 @@ enum sandbox_init_msg {
 	SANDBOX_INIT_RUN,
 	SANDBOX_INIT_SIGNAL,
 	SANDBOX_INIT_LIST,
+	SANDBOX_INIT_WIPE,
 	SANDBOX_INIT_READY = 64,
 	SANDBOX_INIT_STARTED,
 	SANDBOX_INIT_ENDED,
 	SANDBOX_INIT_PROCESSES,
 	SANDBOX_INIT_FILE_DONE,
+	SANDBOX_INIT_WIPED,
 	SANDBOX_INIT_ERROR,
 };
 
@@ -80,6 +82,14 @@ int sandbox_init_signal(int sock, int sig, struct err *e)
 /* Ask for what is running; answered by PROCESSES. */
 int sandbox_init_list(int sock, struct err *e) __attribute__((nonnull, warn_unused_result));
 
+/*
+ * End what runs and delete what is in the directory path: from inside, as the job, so that nothing
+ * can be reached that the job could not reach. Answered by WIPED, with why not all of it went in
+ * text, "" if it did.
+ */
+int sandbox_init_wipe(int sock, const char *path, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* What init says. text is valid as long as the message it was decoded from. */
 struct sandbox_event {
 	enum sandbox_init_msg what; /* READY … ERROR */
@@ -87,8 +97,8 @@ struct sandbox_event {
 	uint32_t pid;               /* STARTED: inside */
 	bool signalled;             /* ENDED: code is a signal, else an exit code */
 	uint32_t code;
-	const char
-		*text; /* PROCESSES: "pid\tcommand line\n"…; FILE_DONE: name; ERROR: why; else "" */
+	const char *
+		text; /* PROCESSES: "pid\tcommand line\n"…; FILE_DONE: name; ERROR, WIPED: why; else "" */
 };
 
 int sandbox_init_event(struct msg *m, struct sandbox_event *ret, struct err *e)
