@@ -61,8 +61,8 @@ struct gate_sandbox {
 	const char *project_dir; /* inside: "/builds/group/project" */
 	const char *origin;      /* scheme://host[:port] of the repository; "" no sources */
 	uint64_t project_id;
-	uint32_t protected_ref;  /* 1: objects and trees of protected refs */
-	uint32_t kept;           /* 1: the tree of the last job of this project, slot and trust */
+	uint32_t protected_ref; /* 1: objects and trees of protected refs */
+	uint32_t kept;          /* 1: the tree of the last job of this project, slot and trust */
 };
 
 void gate_put_sandbox(struct msg *m, const struct gate_sandbox *s) __attribute__((nonnull));

@@ -10,10 +10,10 @@
 struct script {
 	const char *const *lines;
 	size_t nlines;
-	bool xtrace;          /* CI_DEBUG_TRACE */
-	bool check_exit;      /* FF_ENABLE_BASH_EXIT_CODE_CHECK */
-	bool sections;        /* FF_SCRIPT_SECTIONS: a multi-line command is shown whole, collapsed */
-	const char *env_file; /* GITLAB_ENV: KEY=VALUE lines of earlier steps; "" none */
+	bool xtrace;     /* CI_DEBUG_TRACE */
+	bool check_exit; /* FF_ENABLE_BASH_EXIT_CODE_CHECK */
+	bool sections;   /* FF_SCRIPT_SECTIONS: a multi-line command is shown whole, collapsed */
+	const char *env_file;       /* GITLAB_ENV: KEY=VALUE lines of earlier steps; "" none */
 	const char *before, *after; /* the operator's pre_build and post_build scripts; "" none */
 };
 

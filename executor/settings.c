@@ -15,16 +15,41 @@ struct row {
 	bool number;
 };
 
-#define TEXT(k) { #k, offsetof(struct settings, k), false }
-#define NUMBER(k) { #k, offsetof(struct settings, k), true }
+#define TEXT(k)                                         \
+	{                                               \
+#k, offsetof(struct settings, k), false \
+	}
+#define NUMBER(k)                                      \
+	{                                              \
+#k, offsetof(struct settings, k), true \
+	}
 
 static const struct row rows[] = {
-	TEXT(runner_name), TEXT(short_token), TEXT(system_id), TEXT(server_url), TEXT(shell),
-	TEXT(builds_dir), TEXT(network), TEXT(hostname), TEXT(environment), TEXT(feature_flags),
-	TEXT(pre_get_sources), TEXT(post_get_sources), TEXT(pre_build), TEXT(post_build),
-	TEXT(notes), TEXT(ca_file), NUMBER(output_limit), NUMBER(concurrent_id),
-	NUMBER(concurrent_project_id), NUMBER(cancel_int_ms), NUMBER(cancel_term_ms),
-	NUMBER(drain_ms), NUMBER(get_sources_ms), NUMBER(debug_trace_off), NUMBER(prepaid_ms),
+	TEXT(runner_name),
+	TEXT(short_token),
+	TEXT(system_id),
+	TEXT(server_url),
+	TEXT(shell),
+	TEXT(builds_dir),
+	TEXT(network),
+	TEXT(hostname),
+	TEXT(environment),
+	TEXT(feature_flags),
+	TEXT(pre_get_sources),
+	TEXT(post_get_sources),
+	TEXT(pre_build),
+	TEXT(post_build),
+	TEXT(notes),
+	TEXT(ca_file),
+	NUMBER(output_limit),
+	NUMBER(concurrent_id),
+	NUMBER(concurrent_project_id),
+	NUMBER(cancel_int_ms),
+	NUMBER(cancel_term_ms),
+	NUMBER(drain_ms),
+	NUMBER(get_sources_ms),
+	NUMBER(debug_trace_off),
+	NUMBER(prepaid_ms),
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -46,8 +71,8 @@ int settings_write(const struct settings *s, struct buf *out, struct err *e)
 		if (buf_printf(out, e, "%s=", r->key) < 0)
 			return -1;
 		const char *text = r->number ? NULL : *text_at(&copy, r);
-		int ok = r->number ? buf_printf(out, e, "%" PRIu64, *number_at(&copy, r)) :
-				     str_quote(out, text ? text : "", text ? strlen(text) : 0, e);
+		int ok = r->number ? buf_printf(out, e, "%" PRIu64, *number_at(&copy, r))
+				   : str_quote(out, text ? text : "", text ? strlen(text) : 0, e);
 		if (ok < 0 || buf_char(out, '\n', e) < 0)
 			return -1;
 	}
@@ -62,8 +87,8 @@ static const struct row *row_of(const char *key, size_t n)
 	return NULL;
 }
 
-static int take(const struct row *r, const struct buf *value, struct arena *a,
-		struct settings *ret, struct err *e)
+static int take(const struct row *r, const struct buf *value, struct arena *a, struct settings *ret,
+		struct err *e)
 {
 	if (!r->number) {
 		*text_at(ret, r) = arena_strndup(a, buf_cstr(value), value->len, e);

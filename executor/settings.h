@@ -11,17 +11,17 @@
 /* Strings are never NULL once read. Lists are joined by '\n' (their items hold none). */
 struct settings {
 	const char *runner_name, *short_token, *system_id;
-	const char *server_url;   /* of the coordinator; "" for exec */
-	const char *shell;        /* "bash" or "sh" */
-	const char *builds_dir;   /* inside the sandbox: "/builds" */
-	const char *network;      /* the profile's name, for the verdict */
-	const char *hostname;     /* of the machine, for "Running on" */
-	const char *environment;  /* K=V lines of the operator */
+	const char *server_url;    /* of the coordinator; "" for exec */
+	const char *shell;         /* "bash" or "sh" */
+	const char *builds_dir;    /* inside the sandbox: "/builds" */
+	const char *network;       /* the profile's name, for the verdict */
+	const char *hostname;      /* of the machine, for "Running on" */
+	const char *environment;   /* K=V lines of the operator */
 	const char *feature_flags; /* NAME=true lines of the operator */
 	const char *pre_get_sources, *post_get_sources, *pre_build, *post_build;
-	const char *notes;        /* what degrades on this machine, a line each */
-	const char *ca_file;      /* CA bundle of the coordinator, its content; "" none */
-	uint64_t output_limit;    /* bytes; 0 none */
+	const char *notes;     /* what degrades on this machine, a line each */
+	const char *ca_file;   /* CA bundle of the coordinator, its content; "" none */
+	uint64_t output_limit; /* bytes; 0 none */
 	uint64_t concurrent_id, concurrent_project_id;
 	uint64_t cancel_int_ms, cancel_term_ms; /* patience after INT and after TERM */
 	uint64_t drain_ms;        /* how long a background process may hold the log open */

@@ -14,25 +14,25 @@ const char *fault_name(enum fault f) __attribute__((returns_nonnull));
 /* The kinds of end that this runner knows; a row of a table each: fault, reason, next step. */
 enum ending {
 	ENDING_SUCCESS,
-	ENDING_SCRIPT,        /* a command ended non-zero, or by a signal */
-	ENDING_TIMEOUT,       /* the job's or the script's time was up */
-	ENDING_CANCELLED,     /* at the forge or by an operator */
-	ENDING_INTERRUPTED,   /* the runner was told to stop */
-	ENDING_CONFIG,        /* what the job or the operator asked for cannot be done */
-	ENDING_UNSUPPORTED,   /* a feature that this runner does not have */
-	ENDING_EXTERNAL,      /* a server that the job needs did not do its part */
-	ENDING_INFRA,         /* the machine or the runner itself */
-	ENDING_PAYLOAD,       /* the forge sent a job that cannot be read */
-	ENDING_LOST,          /* the worker died */
+	ENDING_SCRIPT,      /* a command ended non-zero, or by a signal */
+	ENDING_TIMEOUT,     /* the job's or the script's time was up */
+	ENDING_CANCELLED,   /* at the forge or by an operator */
+	ENDING_INTERRUPTED, /* the runner was told to stop */
+	ENDING_CONFIG,      /* what the job or the operator asked for cannot be done */
+	ENDING_UNSUPPORTED, /* a feature that this runner does not have */
+	ENDING_EXTERNAL,    /* a server that the job needs did not do its part */
+	ENDING_INFRA,       /* the machine or the runner itself */
+	ENDING_PAYLOAD,     /* the forge sent a job that cannot be read */
+	ENDING_LOST,        /* the worker died */
 	ENDINGS
 };
 
 struct verdict {
 	enum ending ending;
-	int exit_code;       /* of the command, 0 when there was none */
-	char what[256];      /* "exit status 3": no fault, no advice */
-	char evidence[512];  /* "" none */
-	char next[256];      /* "" : the table's */
+	int exit_code;      /* of the command, 0 when there was none */
+	char what[256];     /* "exit status 3": no fault, no advice */
+	char evidence[512]; /* "" none */
+	char next[256];     /* "" : the table's */
 };
 
 /* Fill v unless it already says how the job failed: the first failure is the one that counts.

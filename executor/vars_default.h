@@ -1,0 +1,26 @@
+/* The variables that the runner itself adds to a job's, and the order of all of them. */
+#ifndef EXECUTOR_VARS_DEFAULT_H
+#define EXECUTOR_VARS_DEFAULT_H
+
+#include "executor/vars.h"
+
+/* What only the runner knows. Strings are never NULL; lists are lines. */
+struct vars_facts {
+	const char *builds_dir, *project_dir, *temp_dir; /* inside the sandbox */
+	uint64_t concurrent_id, concurrent_project_id;
+	unsigned timeout_s;
+	const char *short_token, *version;
+	const char *tls_ca;      /* content of the coordinator's CA bundle; "" none */
+	const char *environment; /* "KEY=value" lines of the operator */
+	const char *feature_flags;
+};
+
+/*
+ * In this order, so that a later one wins: feature flags, the operator's environment, the runner's
+ * own (CI_BUILDS_DIR …), the job's, and last what a job cannot change (CI_DISPOSABLE_ENVIRONMENT,
+ * CI_RUNNER_VERSION …). RUNNER_TEMP_PROJECT_DIR is where file variables are written.
+ */
+int vars_default(struct vars *v, const struct job *job, const struct vars_facts *f, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+#endif

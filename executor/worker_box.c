@@ -1,0 +1,205 @@
+/* The sandbox from the worker's side: asked for early, waited for late, proven empty at the end. */
+#include "executor/worker_box.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "executor/worker.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+enum { END_MS = 5000, WIPE_MS = 60000 };
+
+static struct worker_box *of_source(struct source *s)
+{
+	return (struct worker_box *)(void *)((char *)s - offsetof(struct worker_box, src));
+}
+
+/* What init says to the box itself; the rest is for the step that runs. */
+static void take_event(struct worker_box *b, const struct sandbox_event *ev)
+{
+	if (ev->what == SANDBOX_INIT_READY)
+		b->ready = true;
+	else if (ev->what == SANDBOX_INIT_FILE_DONE && b->files)
+		b->files--;
+	else if (ev->what == SANDBOX_INIT_WIPED)
+		b->wiped = true;
+	else if (ev->what == SANDBOX_INIT_ERROR && ev->id == 0)
+		snprintf(b->error, sizeof b->error, "%s", ev->text);
+	if (b->event)
+		b->event(b->arg, ev);
+}
+
+static void init_ready(struct source *s, uint32_t events)
+{
+	struct worker_box *b = of_source(s);
+	struct sandbox_event ev;
+	struct err e = { 0 };
+	automsg m;
+	(void)events;
+	int r = msg_recv(s->fd, &m, &e);
+	if (r < 0 && e.code == EAGAIN)
+		return;
+	if (r <= 0) {
+		b->dead = true;
+		return;
+	}
+	if (sandbox_init_event(&m, &ev, &e) < 0)
+		log_warn("init", "err", e.msg, NULL);
+	else
+		take_event(b, &ev);
+}
+
+static const char *origin_of(struct worker *w, char *out, size_t size)
+{
+	const char *url = w->job->sources.url, *host = strstr(url, "://");
+	const char *end = host ? strchrnul(host + 3, '/') : url;
+	snprintf(out, size, "%.*s", (int)(end - url), url);
+	return out;
+}
+
+static bool wants_kept_tree(const struct worker *w)
+{
+	const char *flags = vars_get(w->vars, "GIT_CLEAN_FLAGS");
+	const char *strategy = vars_get(w->vars, "GIT_STRATEGY");
+	if (strcmp(strategy, "none") == 0)
+		return true;
+	return strcmp(strategy, "clone") != 0 && strcmp(strategy, "empty") != 0 && flags[0] &&
+	       strcmp(flags, "-ffdx") != 0;
+}
+
+static void box_request(struct worker *w, struct msg *m, char *origin, size_t size)
+{
+	struct gate_sandbox g = {
+		.project_dir = w->project_dir,
+		.origin = origin_of(w, origin, size),
+		.project_id = w->job->project_id,
+		.protected_ref = w->job->sources.protected_ref,
+		.kept = wants_kept_tree(w),
+	};
+	msg_init(m, GATE_SANDBOX);
+	gate_put_sandbox(m, &g);
+}
+
+int worker_box_ask(struct worker *w, struct err *e)
+{
+	char origin[512];
+	automsg m;
+	box_request(w, &m, origin, sizeof origin);
+	return worker_ask_send(w, &m, e);
+}
+
+static int wait_flag(struct worker *w, const bool *flag, enum stop until, struct err *e)
+{
+	while (!*flag) {
+		if (w->box.dead)
+			return err_set(e, EPIPE, "sandbox: its init has ended");
+		if (w->stop >= until)
+			return err_set(e, ECANCELED, "the job is to end");
+		if (loop_once(w->loop, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int worker_box_open(struct worker *w, struct err *e)
+{
+	char origin[512];
+	automsg m;
+	box_request(w, &m, origin, sizeof origin);
+	if (worker_ask_wait(w, &m, e) < 0)
+		return -1;
+	struct worker_box *b = &w->box;
+	b->init = msg_get_fd(&w->reply);
+	b->pidfd = msg_get_fd(&w->reply);
+	w->box_notes = arena_strdup(&w->arena, msg_get_str(&w->reply), e);
+	if (!w->box_notes || msg_end(&w->reply, e) < 0)
+		return -1;
+	if (w->box_notes[0] &&
+	    journal_event(&w->journal, e, "note", "text", w->box_notes, NULL) < 0)
+		return -1;
+	b->src = (struct source){ .fd = b->init, .ready = init_ready };
+	if (loop_watch(w->loop, &b->src, EPOLLIN, e) < 0)
+		return -1;
+	return wait_flag(w, &b->ready, STOP_CANCEL, e);
+}
+
+int worker_box_file(struct worker *w, const char *name, const void *p, size_t n, struct err *e)
+{
+	autofd fd = fd_sealed(name, p, n, e);
+	if (fd < 0 || sandbox_init_file(w->box.init, name, fd, e) < 0)
+		return err_wrap(e, "file variable %s", name);
+	w->box.files++;
+	return 0;
+}
+
+int worker_box_files_wait(struct worker *w, struct err *e)
+{
+	while (w->box.files && !w->box.dead && !w->box.error[0])
+		if (loop_once(w->loop, e) < 0)
+			return -1;
+	if (w->box.error[0])
+		return err_set(e, EIO, "%s", w->box.error);
+	return w->box.dead ? err_set(e, EPIPE, "sandbox: its init has ended") : 0;
+}
+
+struct patience {
+	struct timer timer;
+	bool over;
+};
+
+static void patience_over(struct timer *t)
+{
+	((struct patience *)(void *)t)->over = true;
+}
+
+/* Pump until *done or ms have passed; nothing else interrupts. */
+static void wait_at_most(struct worker *w, const bool *done, uint64_t ms)
+{
+	struct patience p = { .timer = { .fire = patience_over } };
+	struct err e = { 0 };
+	loop_timer(w->loop, &p.timer, ms);
+	while (!*done && !w->box.dead && !p.over)
+		if (loop_once(w->loop, &e) < 0)
+			break;
+	loop_timer_clear(w->loop, &p.timer);
+}
+
+/* Nothing of the job runs any more; its tree is deleted from inside, by the one who owns it. */
+static void wipe(struct worker *w)
+{
+	struct err e = { 0 };
+	if (w->box.dead || !w->box.ready || wants_kept_tree(w))
+		return;
+	if (sandbox_init_signal(w->box.init, SIGKILL, &e) < 0 ||
+	    sandbox_init_wipe(w->box.init, w->project_dir, &e) < 0)
+		log_warn("the job's tree is left to the supervisor", "err", e.msg, NULL);
+	else
+		wait_at_most(w, &w->box.wiped, WIPE_MS);
+}
+
+/* Readable: init and with it every process of its pid namespace has ended. */
+static bool wait_gone(int pidfd)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	return poll(&p, 1, END_MS) == 1;
+}
+
+void worker_box_close(struct worker *w)
+{
+	struct worker_box *b = &w->box;
+	if (b->init < 0)
+		return;
+	b->event = NULL;
+	wipe(w);
+	loop_unwatch(w->loop, &b->src);
+	fd_close(&b->init);
+	b->src.fd = -1;
+	b->dead = false;
+	if (b->pidfd >= 0 && !wait_gone(b->pidfd))
+		log_error("the sandbox did not end", NULL);
+	fd_close(&b->pidfd);
+}

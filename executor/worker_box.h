@@ -1,0 +1,35 @@
+/* The job's sandbox as its worker holds it: asked for early, waited for late, proven empty at the end. */
+#ifndef EXECUTOR_WORKER_BOX_H
+#define EXECUTOR_WORKER_BOX_H
+
+#include "base/loop.h"
+#include "sandbox/sandbox.h"
+
+struct worker;
+
+struct worker_box {
+	int init;          /* socket of courser-init, -1 none */
+	int pidfd;         /* of courser-init: readable when the sandbox is empty */
+	struct source src; /* of init */
+	bool ready, dead;
+	void (*event)(void *arg, const struct sandbox_event *ev); /* NULL: nobody is interested */
+	void *arg;
+	unsigned files;  /* file variables that init has not written yet */
+	char error[256]; /* what init could not do, "" nothing */
+	bool wiped;
+};
+
+/* Ask for the sandbox; nothing is waited for. */
+int worker_box_ask(struct worker *w, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* Wait for it. */
+int worker_box_open(struct worker *w, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* Write a file variable. */
+int worker_box_file(struct worker *w, const char *name, const void *p, size_t n, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+/* Wait until init has written them all. */
+int worker_box_files_wait(struct worker *w, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+/* End everything in it, delete the job's tree from inside, and wait until it is empty. */
+void worker_box_close(struct worker *w) __attribute__((nonnull));
+
+#endif

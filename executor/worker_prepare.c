@@ -1,0 +1,237 @@
+/* The phase prepare: payload, variables, masks, the first lines of the log, the sandbox. */
+#include "executor/worker.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "executor/flags.h"
+#include "executor/vars_default.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PAYLOAD_MAX = 8 << 20, SETTINGS_MAX = 8 << 20 };
+
+/* --- what the job is ---------------------------------------------------------------------------- */
+
+static int read_settings(struct worker *w, struct err *e)
+{
+	autobuf b = BUF(SETTINGS_MAX);
+	if (fd_read_all(WORKER_SETTINGS, &b, e) < 0)
+		return err_wrap(e, "settings");
+	return settings_read(buf_cstr(&b), &w->arena, &w->settings, e);
+}
+
+static int read_payload(struct worker *w, struct err *e)
+{
+	struct buf b = BUF(PAYLOAD_MAX + 1);
+	int r = fd_read_all(WORKER_PAYLOAD, &b, e);
+	if (r < 0)
+		err_wrap(e, "payload");
+	else if (b.len > PAYLOAD_MAX)
+		r = err_set(e, E2BIG, "payload: larger than %d MiB", PAYLOAD_MAX >> 20);
+	else
+		w->job = w->forge->parse(buf_cstr(&b), b.len, &w->arena, e);
+	buf_wipe(&b);
+	return w->job ? 0 : -1;
+}
+
+/* --- variables ---------------------------------------------------------------------------------- */
+
+struct fixed {
+	const char *key, *value;
+};
+
+/* The environment of a login without one: nothing of the daemon's own leaks in. */
+static const struct fixed base_env[] = {
+	{ "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+	{ "HOME", "/home/job" },
+	{ "USER", "job" },
+	{ "LOGNAME", "job" },
+	{ "SHELL", "/bin/sh" },
+	{ "LANG", "C.UTF-8" },
+};
+
+static int add_base(struct worker *w, struct err *e)
+{
+	for (size_t i = 0; i < sizeof base_env / sizeof *base_env; i++)
+		if (vars_set(w->vars, base_env[i].key, base_env[i].value, VAR_PUBLIC | VAR_RAW, e) <
+		    0)
+			return -1;
+	return 0;
+}
+
+static int paths(struct worker *w, struct err *e)
+{
+	const char *project = w->job->project_path[0] ? w->job->project_path : "project";
+	w->project_dir = arena_printf(&w->arena, e, "%s/%s", w->settings.builds_dir, project);
+	if (!w->project_dir)
+		return -1;
+	w->files_dir = arena_printf(&w->arena, e, "%s.tmp", w->project_dir);
+	return w->files_dir ? 0 : -1;
+}
+
+static int build_vars(struct worker *w, struct err *e)
+{
+	const struct settings *s = &w->settings;
+	struct vars_facts facts = {
+		.builds_dir = s->builds_dir,
+		.project_dir = w->project_dir,
+		.temp_dir = w->files_dir,
+		.concurrent_id = s->concurrent_id,
+		.concurrent_project_id = s->concurrent_project_id,
+		.timeout_s = w->job->timeout_s,
+		.short_token = s->short_token,
+		.version = VERSION,
+		.tls_ca = s->ca_file,
+		.environment = s->environment,
+		.feature_flags = s->feature_flags,
+	};
+	w->vars = vars_new(&w->arena, e);
+	autobuf warnings = BUF(16 << 10);
+	if (!w->vars || add_base(w, e) < 0 || vars_default(w->vars, w->job, &facts, e) < 0 ||
+	    flags_check(w->vars, &warnings, e) < 0)
+		return -1;
+	w->warnings = arena_strdup(&w->arena, buf_cstr(&warnings), e);
+	return w->warnings ? vars_resolve(w->vars, e) : -1;
+}
+
+/* --- masks -------------------------------------------------------------------------------------- */
+
+static int add_mask(void *set, const char *p, size_t n, struct err *e)
+{
+	return redact_set_add(set, "a masked variable", p, n, e);
+}
+
+/* What the log must never show, before its first byte. Replaces the set that was in use. */
+int worker_masks(struct worker *w, struct err *e)
+{
+	struct redact_set *set = redact_set_new(NULL, e);
+	if (!set)
+		return -1;
+	int r = 0;
+	if (w->job)
+		r = redact_set_add(set, "the job token", w->job->token, strlen(w->job->token), e);
+	if (r == 0 && w->vars)
+		r = vars_masked(w->vars, add_mask, set, e);
+	for (size_t i = 0; r == 0 && w->job && i < w->job->nmask_prefixes; i++)
+		r = redact_set_prefix(set, w->job->mask_prefixes[i], e);
+	if (r == 0)
+		r = redact_set_build(set, e);
+	if (r == 0)
+		r = joblog_masks(&w->log, set, e);
+	if (r < 0) {
+		redact_set_free(set);
+		return -1;
+	}
+	redact_set_free(w->masks);
+	w->masks = set;
+	return 0;
+}
+
+/* --- the first lines ---------------------------------------------------------------------------- */
+
+static void say_warnings(struct worker *w, const char *text)
+{
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+		joblog_sayf(&w->log, SAY_WARNING, "WARNING: %.*s", (int)n, text);
+		text += n + (text[n] == '\n');
+	}
+}
+
+static void say_header(struct worker *w)
+{
+	const struct settings *s = &w->settings;
+	joblog_sayf(&w->log, SAY_PLAIN, "Running with courser %s", VERSION);
+	joblog_sayf(&w->log, SAY_PLAIN, "  on %s %s, system ID: %s", s->runner_name, s->short_token,
+		    s->system_id);
+	say_warnings(w, w->warnings);
+	say_warnings(w, redact_set_warnings(w->masks));
+	if (!redact_set_locked(w->masks))
+		joblog_say(
+			&w->log, SAY_WARNING,
+			"WARNING: the memory lock limit is too small to keep secrets out of swap");
+}
+
+/* --- the trace ---------------------------------------------------------------------------------- */
+
+static int open_log(struct worker *w, struct err *e)
+{
+	w->trace = trace_new(&w->journal, w->settings.output_limit,
+			     !w->vars || flags_on(w->vars, "FF_TIMESTAMPS"), e);
+	if (!w->trace || joblog_init(&w->log, w->forge, &w->journal, w->trace, e) < 0)
+		return -1;
+	w->log.sections = w->job && w->job->trace_sections;
+	return worker_masks(w, e);
+}
+
+/* --- what cannot be done ------------------------------------------------------------------------ */
+
+struct refusal {
+	const char *what;
+	bool asked;
+};
+
+static int refuse_unsupported(struct worker *w)
+{
+	const struct job *j = w->job;
+	const struct refusal rows[] = {
+		{ "`image:`", j->image.name[0] != '\0' },
+		{ "`services:`", j->nservices > 0 },
+		{ "`run:`", j->has_run },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (rows[i].asked &&
+		    verdict_set(&w->verdict, ENDING_UNSUPPORTED,
+				"the job asks for %s, which this version of courser does not have",
+				rows[i].what))
+			return -1;
+	return 0;
+}
+
+static int fail(struct worker *w, enum ending ending, const struct err *e)
+{
+	verdict_set(&w->verdict, ending, "%s", e->msg);
+	return -1;
+}
+
+/* With a payload that cannot be read there is still a log, and the reason in it. */
+static int understand(struct worker *w)
+{
+	struct err why = { 0 }, e = { 0 };
+	int r = read_settings(w, &why);
+	if (r == 0)
+		r = read_payload(w, &why);
+	if (r == 0 && (paths(w, &why) < 0 || build_vars(w, &why) < 0))
+		r = -1;
+	if (open_log(w, &e) < 0) {
+		w->log.broken = e;
+		return fail(w, ENDING_INFRA, &e);
+	}
+	say_header(w);
+	return r < 0 ? fail(w, w->job ? ENDING_CONFIG : ENDING_PAYLOAD, &why) : 0;
+}
+
+static int wait_go(struct worker *w)
+{
+	struct err e = { 0 };
+	if (worker_wait(w, &w->go, STOP_CANCEL, &e) == 0)
+		return 0;
+	worker_stop_verdict(w);
+	return -1;
+}
+
+int worker_prepare(struct worker *w)
+{
+	struct err e = { 0 };
+	if (understand(w) < 0)
+		return wait_go(w), -1;
+	if (refuse_unsupported(w) < 0)
+		return wait_go(w), -1;
+	if (worker_box_ask(w, &e) < 0)
+		return fail(w, ENDING_INFRA, &e);
+	worker_queue_time(w);
+	loop_timer(w->loop, &w->deadline, (uint64_t)w->job->timeout_s * 1000);
+	return wait_go(w);
+}

@@ -1,0 +1,24 @@
+/* One step of a job: a shell in the sandbox, its output, its end. */
+#ifndef EXECUTOR_WORKER_STEP_H
+#define EXECUTOR_WORKER_STEP_H
+
+#include "executor/worker.h"
+
+struct worker_step {
+	const char *name;
+	const char *const *lines;
+	size_t nlines;
+	uint64_t timeout_ms; /* 0 none */
+	enum stop until;     /* what ends it */
+	bool hooks;          /* the operator's pre_build and post_build scripts belong to it */
+	/* result */
+	int code; /* exit status, 128 + signal */
+	bool timed_out, stopped;
+	char last_command[128];
+};
+
+/* Run it to its end. 0: it ran, see the result; -1: it could not be run. */
+int worker_step_run(struct worker *w, struct worker_step *s, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+#endif
