@@ -1,0 +1,198 @@
+/*
+ * The gate: what a worker may ask, when, and how often. A request that its phase does not permit, or
+ * that comes a second time where once is all, ends the job: a worker that asks out of order is not
+ * ours any more.
+ */
+#include "runner/slot.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "runner/slot_box.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct gate_row {
+	const char *name;
+	unsigned phases; /* a bit for each phase that permits it */
+	bool once;
+	int (*serve)(struct slot *s, struct msg *m, struct err *e);
+};
+
+#define IN(p) (1u << PHASE_##p)
+
+static int serve_hello(struct slot *s, struct msg *m, struct err *e)
+{
+	uint64_t job = msg_get_u64(m);
+	uint32_t phase = msg_get_u32(m);
+	if (m->nfds && s->pidfd < 0)
+		s->pidfd = msg_get_fd(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	if (s->id && job && job != s->id)
+		return err_set(e, EPROTO, "it speaks of another job");
+	if (phase < PHASES)
+		s->phase = phase;
+	return 0;
+}
+
+static int serve_sandbox(struct slot *s, struct msg *m, struct err *e)
+{
+	struct gate_sandbox want;
+	gate_get_sandbox(m, &want);
+	if (msg_end(m, e) < 0)
+		return -1;
+	if (strlen(want.origin) >= sizeof s->origin)
+		return err_set(e, EINVAL, "origin too long");
+	snprintf(s->origin, sizeof s->origin, "%s", want.origin);
+	s->want_project = want.project_id;
+	s->want_protected = want.protected_ref != 0;
+	struct err why = { 0 };
+	if (slot_box_request(s, &want, &why) < 0)
+		slot_refuse(s, why.msg);
+	return 0;
+}
+
+/* A role that gets one end of a new connection as its fd 3; the worker gets the other. */
+static int start_for_worker(struct slot *s, struct role *r, struct role_start *start, int *fds,
+			    struct err *e)
+{
+	int pair[2];
+	if (role_runs(r))
+		return err_set(e, EBUSY, "the %s of this job still runs", start->name);
+	if (msg_pair(pair, e) < 0)
+		return -1;
+	autofd ours = pair[0];
+	autofd theirs = pair[1];
+	fds[0] = theirs;
+	start->fds = fds;
+	if (role_start(r, s->host->loop, s->host->libexec, start, e) < 0)
+		return -1;
+	int grant = ours;
+	slot_grant(s, &grant, 1, NULL);
+	return 0;
+}
+
+static int settings_fd(const char *text, struct err *e)
+{
+	return fd_sealed("http", text ? text : "", text ? strlen(text) : 0, e);
+}
+
+static int mirror_for(struct slot *s, bool own, const char *url, struct err *e)
+{
+	struct gate_sandbox want = {
+		.origin = s->origin,
+		.project_id = s->want_project,
+		.protected_ref = s->want_protected,
+	};
+	if (own)
+		return slot_mirror(s, &want, e);
+	autofd fd = state_mirror_of_url(&s->host->state, url, e);
+	if (fd < 0 || priv_give_role(&s->host->priv, PRIV_FETCHER, s->number, fd, e) < 0)
+		return -1;
+	return fd_take(&fd);
+}
+
+static int serve_fetcher(struct slot *s, struct msg *m, struct err *e)
+{
+	struct err why = { 0 };
+	char ids[PRIV_TEXT];
+	bool own = msg_get_u32(m) != 0;
+	const char *url = msg_get_str(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	priv_role_text(&s->host->priv, PRIV_FETCHER, s->number, ids);
+	autofd mirror = mirror_for(s, own, url, &why);
+	autofd settings = mirror < 0 ? -1 : settings_fd(s->options->http_settings, &why);
+	struct role_start start = { .name = "fetcher", .ids = ids, .nfds = 3 };
+	int fds[] = { -1, mirror, settings };
+	if (settings < 0 || start_for_worker(s, &s->fetcher, &start, fds, &why) < 0)
+		slot_refuse(s, why.msg);
+	return 0;
+}
+
+static int serve_packer(struct slot *s, struct msg *m, struct err *e)
+{
+	static const char *const join[] = { "join", NULL };
+	struct err why = { 0 };
+	if (msg_end(m, e) < 0)
+		return -1;
+	struct role_start start = { .name = "packer", .ids = "-", .args = join, .nfds = 3 };
+	int fds[] = { -1, s->userns, s->mntns };
+	if (s->userns < 0)
+		slot_refuse(s, "there is no sandbox to work in");
+	else if (start_for_worker(s, &s->packer, &start, fds, &why) < 0)
+		slot_refuse(s, why.msg);
+	return 0;
+}
+
+static int serve_keeper(struct slot *s, struct msg *m, struct err *e)
+{
+	struct err why = { 0 };
+	char ids[PRIV_TEXT];
+	int pair[2];
+	if (msg_end(m, e) < 0 || msg_pair(pair, e) < 0)
+		return -1;
+	s->keeper_socket.fd = pair[0];
+	autofd theirs = pair[1];
+	priv_role_text(&s->host->priv, PRIV_KEEPER, s->number, ids);
+	autofd settings = settings_fd(s->options->vault_settings, &why);
+	autofd audit = settings < 0 ? -1 : state_audit(&s->host->state, &why);
+	struct role_start start = { .name = "keeper", .ids = ids, .nfds = 4 };
+	int fds[] = { -1, theirs, settings, audit };
+	if (audit < 0 || start_for_worker(s, &s->keeper, &start, fds, &why) < 0 ||
+	    slot_watch_keeper(s, &why) < 0)
+		slot_refuse(s, why.msg);
+	return 0;
+}
+
+static int serve_phase(struct slot *s, struct msg *m, struct err *e)
+{
+	uint32_t phase = msg_get_u32(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	if (phase < s->phase || phase > PHASES)
+		return err_set(e, EPROTO, "phases do not go back");
+	s->phase = phase;
+	return 0;
+}
+
+static const struct gate_row gate[GATE_TYPES] = {
+	[GATE_HELLO] = { "hello", ~0u, true, serve_hello },
+	[GATE_SANDBOX] = { "sandbox", IN(PREPARE) | IN(SECRETS), true, serve_sandbox },
+	[GATE_FETCHER] = { "fetcher", IN(SOURCES), false, serve_fetcher },
+	[GATE_PACKER] = { "packer", IN(SOURCES), false, serve_packer },
+	[GATE_KEEPER] = { "keeper", IN(PREPARE) | IN(SECRETS), true, serve_keeper },
+	[GATE_PHASE] = { "phase", ~0u, false, serve_phase },
+};
+
+static bool permits(const struct slot *s, uint32_t type)
+{
+	if (type == 0 || type >= GATE_TYPES)
+		return false;
+	const struct gate_row *r = &gate[type];
+	return (r->phases >> s->phase & 1) && !(r->once && (s->used >> type & 1));
+}
+
+void slot_serve(struct slot *s, struct msg *m)
+{
+	struct err e = { 0 };
+	uint32_t type = m->type;
+	if (!permits(s, type)) {
+		char num[STR_NUM];
+		log_error("the worker asked what it may not", "job", s->name, "request",
+			  type < GATE_TYPES && type ? gate[type].name : str_num(num, type), "phase",
+			  phase_name(s->phase), NULL);
+		role_signal(&s->worker, SIGKILL);
+		return;
+	}
+	s->used |= 1u << type;
+	if (gate[type].serve(s, m, &e) == 0)
+		return;
+	log_error("the worker's request is malformed", "job", s->name, "request", gate[type].name,
+		  "err", e.msg, NULL);
+	role_signal(&s->worker, SIGKILL);
+}

@@ -1,0 +1,160 @@
+#include "runner/host.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "runner/slot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static int start_spawner(struct host *h, struct err *e);
+
+static void spawner_message(struct host *h, struct msg *m)
+{
+	struct err e = { 0 };
+	struct sandbox_made made;
+	if (sandbox_spawn_reply(m, &made, &e) < 0) {
+		log_error("spawner", "err", e.msg, NULL);
+		return;
+	}
+	unsigned n = (unsigned)(made.cookie & 0xffffffff);
+	if (n < h->nslots && h->slots[n])
+		slot_spawned(h->slots[n], &made);
+	fd_close(&made.pidfd);
+	fd_close(&made.userns);
+	fd_close(&made.mntns);
+}
+
+static void spawner_ready(struct source *s, uint32_t events)
+{
+	struct host *h = (struct host *)(void *)((char *)s - offsetof(struct host, spawner_socket));
+	struct err e = { 0 };
+	automsg m;
+	(void)events;
+	int r = msg_recv(s->fd, &m, &e);
+	if (r > 0) {
+		spawner_message(h, &m);
+		return;
+	}
+	loop_unwatch(h->loop, s);
+	fd_close(&s->fd);
+}
+
+/* Sandboxes that run are not its children in any sense that matters: they go on. */
+static void spawner_ended(struct role *r, int status)
+{
+	struct host *h = (struct host *)(void *)((char *)r - offsetof(struct host, spawner));
+	struct err e = { 0 };
+	(void)status;
+	if (h->stopping)
+		return;
+	if (h->spawner_socket.fd >= 0)
+		loop_unwatch(h->loop, &h->spawner_socket);
+	fd_close(&h->spawner_socket.fd);
+	if (start_spawner(h, &e) < 0)
+		log_error("spawner", "err", e.msg, NULL);
+}
+
+static int start_spawner(struct host *h, struct err *e)
+{
+	int pair[2];
+	if (msg_pair(pair, e) < 0)
+		return -1;
+	autofd theirs = pair[1];
+	struct role_start s = { .name = "spawner", .ids = "-", .fds = &theirs, .nfds = 1 };
+	h->spawner.ended = spawner_ended;
+	h->spawner_socket = (struct source){ .fd = pair[0], .ready = spawner_ready };
+	if (role_start(&h->spawner, h->loop, h->libexec, &s, e) < 0 ||
+	    loop_watch(h->loop, &h->spawner_socket, EPOLLIN, e) < 0) {
+		fd_close(&h->spawner_socket.fd);
+		return -1;
+	}
+	return 0;
+}
+
+int host_slots(struct host *h, unsigned n, struct err *e)
+{
+	if (n > PRIV_SLOTS)
+		return err_set(e, EINVAL, "%u jobs at once: at most %d", n, PRIV_SLOTS);
+	if (n <= h->nslots)
+		return 0;
+	struct slot **slots = realloc(h->slots, n * sizeof *slots);
+	if (!slots)
+		return err_set(e, ENOMEM, "out of memory");
+	h->slots = slots;
+	for (; h->nslots < n; h->nslots++)
+		h->slots[h->nslots] = NULL;
+	return 0;
+}
+
+static struct slot *slot_at(struct host *h, unsigned n)
+{
+	if (!h->slots[n])
+		h->slots[n] = calloc(1, sizeof **h->slots);
+	if (h->slots[n] && !h->slots[n]->host)
+		*h->slots[n] = (struct slot){ .host = h, .number = n, .lock = -1, .dir = -1 };
+	return h->slots[n];
+}
+
+struct slot *host_slot(struct host *h)
+{
+	for (unsigned n = 0; n < h->nslots; n++) {
+		struct err e = { 0 };
+		struct slot *s = slot_at(h, n);
+		if (!s || s->state != SLOT_FREE)
+			continue;
+		s->lock = state_slot(&h->state, n, &e);
+		if (s->lock >= 0)
+			return s;
+	}
+	return NULL;
+}
+
+int host_open(struct host *h, const struct host_options *o, struct err *e)
+{
+	*h = (struct host){ .libexec = -1, .spawner_socket = { .fd = -1 } };
+	h->state = (struct state){ -1, -1, -1, -1, -1 };
+	if (gethostname(h->hostname, sizeof h->hostname - 1) < 0)
+		return err_sys(e, "hostname");
+	h->loop = loop_new(e);
+	if (!h->loop)
+		return -1;
+	h->libexec = proc_libexec(e);
+	if (h->libexec < 0 || state_open(&h->state, o->state_dir, e) < 0 ||
+	    priv_init(&h->priv, o->id_base, o->nslots, e) < 0 || host_slots(h, o->nslots, e) < 0 ||
+	    start_spawner(h, e) < 0) {
+		host_close(h);
+		return -1;
+	}
+	return 0;
+}
+
+static void stop_spawner(struct host *h)
+{
+	h->stopping = true;
+	if (h->spawner_socket.fd >= 0)
+		loop_unwatch(h->loop, &h->spawner_socket);
+	fd_close(&h->spawner_socket.fd);
+	if (!role_runs(&h->spawner))
+		return;
+	loop_unwatch(h->loop, &h->spawner.exit);
+	proc_wait(&h->spawner.proc); /* it ends when its socket does */
+}
+
+void host_close(struct host *h)
+{
+	if (h->loop)
+		stop_spawner(h);
+	for (unsigned n = 0; n < h->nslots; n++)
+		free(h->slots[n]);
+	free(h->slots);
+	h->slots = NULL;
+	h->nslots = 0;
+	state_close(&h->state);
+	fd_close(&h->libexec);
+	loop_free(h->loop);
+	h->loop = NULL;
+}

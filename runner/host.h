@@ -1,0 +1,43 @@
+/* What all jobs of one process share: the loop, the roles' executables, the state, the spawner. */
+#ifndef RUNNER_HOST_H
+#define RUNNER_HOST_H
+
+#include "base/loop.h"
+#include "runner/priv.h"
+#include "runner/role.h"
+#include "runner/state.h"
+
+struct slot;
+
+struct host {
+	struct loop *loop;
+	int libexec;
+	struct state state;
+	struct priv priv;
+	struct role spawner;
+	struct source spawner_socket;
+	struct slot **slots;
+	unsigned nslots;
+	char hostname[65];
+	bool stopping;
+};
+
+struct host_options {
+	const char *state_dir;
+	uint32_t id_base;
+	unsigned nslots; /* slots to make room for */
+};
+
+/* Open the state, find out who we are, start the spawner. -1: nothing is left running. */
+int host_open(struct host *h, const struct host_options *o, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+void host_close(struct host *h) __attribute__((nonnull));
+
+/* Room for n slots in all; slots in use keep their place. */
+int host_slots(struct host *h, unsigned n, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* A free slot whose number nobody else uses, locked; NULL when there is none. */
+struct slot *host_slot(struct host *h) __attribute__((nonnull));
+
+#endif

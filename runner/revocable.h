@@ -1,0 +1,21 @@
+/* What a keeper leaves with the supervisor so that another one can revoke it after its death. */
+#ifndef RUNNER_REVOCABLE_H
+#define RUNNER_REVOCABLE_H
+
+#include "base/msg.h"
+#include "base/secret.h"
+#include "runner/host.h"
+
+/* Keep or forget a record: a REVOCABLE or GONE message (executor/secrets.h). store holds them all,
+ * in the form that a keeper started with "revoke" reads. */
+int revocable_take(struct secret *store, struct msg *m, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* There are records: something was lent and not given back. */
+bool revocable_pending(const struct secret *store) __attribute__((nonnull));
+
+/* Start a keeper that revokes them; store is empty afterwards. */
+int revocable_start(struct host *h, unsigned slot, struct secret *store, struct role *keeper,
+		    struct err *e) __attribute__((nonnull, warn_unused_result));
+
+#endif

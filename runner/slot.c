@@ -1,0 +1,261 @@
+#include "runner/slot.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "runner/revocable.h"
+#include "runner/slot_end.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* --- the worker's socket ------------------------------------------------------------------------ */
+
+static struct slot *of_socket(struct source *src)
+{
+	return (struct slot *)(void *)((char *)src - offsetof(struct slot, socket));
+}
+
+static void worker_ready(struct source *src, uint32_t events)
+{
+	struct slot *s = of_socket(src);
+	struct err e = { 0 };
+	automsg m;
+	(void)events;
+	int r = msg_recv(src->fd, &m, &e);
+	if (r > 0) {
+		slot_serve(s, &m);
+		return;
+	}
+	loop_unwatch(s->host->loop, src);
+	fd_close(&src->fd);
+}
+
+static void tell(struct slot *s, const struct msg *m)
+{
+	struct err e = { 0 };
+	if (s->socket.fd >= 0 && msg_send(s->socket.fd, m, &e) < 0)
+		log_warn("worker", "job", s->name, "err", e.msg, NULL);
+}
+
+void slot_grant(struct slot *s, const int *fds, unsigned n, const char *notes)
+{
+	automsg m;
+	msg_init(&m, GATE_GRANTED);
+	for (unsigned i = 0; i < n; i++)
+		msg_put_fd(&m, fds[i]);
+	if (notes)
+		msg_put_str(&m, notes);
+	tell(s, &m);
+}
+
+void slot_refuse(struct slot *s, const char *why)
+{
+	automsg m;
+	msg_init(&m, GATE_REFUSED);
+	msg_put_str(&m, why);
+	tell(s, &m);
+}
+
+void slot_go(struct slot *s)
+{
+	automsg m;
+	msg_init(&m, GATE_GO);
+	s->state = SLOT_RUNNING;
+	tell(s, &m);
+}
+
+void slot_cancel(struct slot *s, enum gate_cancel how)
+{
+	automsg m;
+	msg_init(&m, GATE_CANCEL);
+	msg_put_u32(&m, how);
+	tell(s, &m);
+}
+
+void slot_spawned(struct slot *s, struct sandbox_made *made)
+{
+	if (made->what == SANDBOX_ENDED || (unsigned)(made->cookie >> 32) != s->generation ||
+	    !s->sandbox_pending)
+		return;
+	s->sandbox_pending = false;
+	if (made->what == SANDBOX_REFUSED) {
+		fd_close(&s->init);
+		slot_refuse(s, made->text);
+		return;
+	}
+	s->pidfd = fd_take(&made->pidfd);
+	s->userns = fd_take(&made->userns);
+	s->mntns = fd_take(&made->mntns);
+	int fds[] = { s->init, s->pidfd };
+	slot_grant(s, fds, 2, made->text);
+	fd_close(&s->init);
+}
+
+/* --- the keeper's records ----------------------------------------------------------------------- */
+
+static void keeper_ready(struct source *src, uint32_t events)
+{
+	struct slot *s = (struct slot *)(void *)((char *)src -
+						 offsetof(struct slot, keeper_socket));
+	struct err e = { 0 };
+	automsg m;
+	(void)events;
+	int r = msg_recv(src->fd, &m, &e);
+	if (r > 0) {
+		if (revocable_take(&s->revocable, &m, &e) < 0)
+			log_warn("keeper", "job", s->name, "err", e.msg, NULL);
+		return;
+	}
+	loop_unwatch(s->host->loop, src);
+	fd_close(&src->fd);
+}
+
+int slot_watch_keeper(struct slot *s, struct err *e)
+{
+	s->keeper_socket.ready = keeper_ready;
+	return loop_watch(s->host->loop, &s->keeper_socket, EPOLLIN, e);
+}
+
+/* --- start -------------------------------------------------------------------------------------- */
+
+static void reset(struct slot *s)
+{
+	struct host *h = s->host;
+	unsigned number = s->number, generation = s->generation + 1;
+	int lock = s->lock;
+	*s = (struct slot){
+		.host = h,
+		.number = number,
+		.generation = generation,
+		.lock = lock,
+		.dir = -1,
+		.log = -1,
+		.events = -1,
+		.doorbell = -1,
+		.socket = { .fd = -1 },
+		.keeper_socket = { .fd = -1 },
+		.init = -1,
+		.pidfd = -1,
+		.userns = -1,
+		.mntns = -1,
+		.phase = PHASE_PREPARE,
+		.protected_ref = -1,
+	};
+}
+
+static int make_dir(struct slot *s, const struct slot_job *j, struct err *e)
+{
+	autobuf meta = BUF(64 << 10);
+	snprintf(s->name, sizeof s->name, "%s", j->name);
+	if (mkdirat(s->host->state.jobs, s->name, 0700) < 0)
+		return err_sys(e, "job directory %s", s->name);
+	s->dir = openat(s->host->state.jobs, s->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0)
+		return err_sys(e, "job directory %s", s->name);
+	if (buf_str(&meta, j->meta, e) < 0)
+		return -1;
+	int r = fd_replace_file(s->dir, "meta", 0600, &meta, e);
+	buf_wipe(&meta);
+	return r;
+}
+
+/* A listening socket in the job's directory, for a supervisor of a later life. */
+static int listen_in(int dir, struct err *e)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	autofd fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/ctl", dir);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 1) < 0)
+		return err_sys(e, "ctl");
+	return fd_take(&fd);
+}
+
+static int append_new(int dir, const char *name)
+{
+	return openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+		      0600);
+}
+
+struct journal_fds {
+	int log, events;
+};
+
+static int make_journal(struct slot *s, const struct slot_job *j, struct journal_fds *ret,
+			struct err *e)
+{
+	char id[STR_NUM], version[STR_NUM];
+	struct journal first;
+	ret->log = append_new(s->dir, "log");
+	ret->events = append_new(s->dir, "events");
+	s->log = openat(s->dir, "log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	s->events = openat(s->dir, "events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (ret->log < 0 || ret->events < 0 || s->log < 0 || s->events < 0)
+		return err_sys(e, "journal");
+	/* the lock lives as long as the worker holds its end */
+	if (flock(ret->events, LOCK_EX | LOCK_NB) < 0)
+		return err_sys(e, "journal lock");
+	if (journal_init(&first, ret->log, ret->events, -1, e) < 0)
+		return -1;
+	return journal_event(&first, e, "journal", "version", str_num(version, JOURNAL_VERSION),
+			     "job", str_num(id, j->id), NULL);
+}
+
+static int start_worker(struct slot *s, const struct slot_job *j, struct err *e)
+{
+	struct journal_fds journal = { -1, -1 };
+	autobuf settings = BUF(4 << 20);
+	char ids[PRIV_TEXT];
+	int pair[2];
+	int r = make_journal(s, j, &journal, e);
+	autofd log = journal.log;
+	autofd events = journal.events;
+	if (r < 0 || settings_write(&j->settings, &settings, e) < 0)
+		return -1;
+	autofd set = fd_sealed("settings", settings.p, settings.len, e);
+	s->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	autofd ctl = s->doorbell < 0 || set < 0 ? -1 : listen_in(s->dir, e);
+	if (ctl < 0 || msg_pair(pair, e) < 0)
+		return e->code ? -1 : err_sys(e, "doorbell");
+	s->socket = (struct source){ .fd = pair[0], .ready = worker_ready };
+	autofd theirs = pair[1];
+	int fds[] = { theirs, j->payload, log, events, s->doorbell, ctl, set };
+	priv_role_text(&s->host->priv, PRIV_WORKER, s->number, ids);
+	struct role_start start = {
+		.name = "worker", .ids = ids, .fds = fds, .nfds = sizeof fds / sizeof *fds
+	};
+	s->worker.ended = slot_worker_ended;
+	s->fetcher.ended = s->packer.ended = s->keeper.ended = slot_helper_ended;
+	if (role_start(&s->worker, s->host->loop, s->host->libexec, &start, e) < 0)
+		return -1;
+	return loop_watch(s->host->loop, &s->socket, EPOLLIN, e);
+}
+
+int slot_start(struct slot *s, const struct slot_job *j, struct err *e)
+{
+	void (*over)(struct slot *) = s->over;
+	reset(s);
+	s->over = over;
+	s->cookie = j->cookie;
+	s->id = j->id;
+	s->project_id = j->project_id;
+	s->protected_ref = j->protected_ref;
+	s->options = j->options;
+	s->started_ms = clock_ms();
+	s->state = SLOT_WAITING;
+	if (make_dir(s, j, e) == 0 && start_worker(s, j, e) == 0)
+		return 0;
+	role_signal(&s->worker, SIGKILL);
+	slot_release(s);
+	return -1;
+}

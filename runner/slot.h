@@ -1,0 +1,96 @@
+/*
+ * A slot: one job from its intake to the end of all its processes. It makes the job's directory,
+ * starts the worker, serves the worker's gate, and answers for the job when the worker cannot.
+ */
+#ifndef RUNNER_SLOT_H
+#define RUNNER_SLOT_H
+
+#include "base/secret.h"
+#include "executor/gate.h"
+#include "executor/journal.h"
+#include "executor/settings.h"
+#include "runner/host.h"
+#include "runner/role.h"
+#include "sandbox/sandbox.h"
+
+/* What a slot takes in. Strings are copied where they outlive the call. */
+struct slot_job {
+	const char *name;        /* of the directory: unique below STATE/jobs, printable */
+	int payload;             /* sealed memfd; the slot's afterwards */
+	uint64_t cookie;         /* the caller's name for the job */
+	uint64_t id, project_id; /* project_id 0: the worker's word counts (exec) */
+	int protected_ref;       /* -1: the worker's word counts */
+	const char *meta;        /* what a later supervisor has to know, logfmt; holds the token */
+	struct settings settings;
+	const struct slot_options *options; /* borrowed for the job's life */
+};
+
+/* What the configuration says about a registration's jobs. */
+struct slot_options {
+	enum sandbox_net net;
+	uint64_t tmp_bytes;
+	struct sandbox_limits limits;
+	const char *const *mounts; /* "/host/path:/inside[:ro|rw]" */
+	size_t nmounts;
+	const char *http_settings; /* key=value lines for fetcher and keeper */
+	const char *vault_settings;
+};
+
+enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_RUNNING, SLOT_ENDING, SLOT_OVER };
+
+struct slot {
+	struct host *host;
+	unsigned number, generation;
+	enum slot_state state;
+	uint64_t cookie, id, project_id;
+	int protected_ref;
+	char name[128];
+	int dir, lock;
+	int log, events; /* to read */
+	int doorbell;    /* the one that rings for others: courier or exec */
+	const struct slot_options *options;
+	struct role worker, fetcher, packer, keeper;
+	struct source socket; /* the worker's */
+	struct source keeper_socket;
+	struct secret revocable; /* records for a keeper to come */
+	enum phase phase;
+	unsigned used; /* requests served, a bit each */
+	bool sandbox_pending;
+	int init;                 /* the worker's end of init's socket, until it is handed over */
+	int pidfd, userns, mntns; /* of the sandbox */
+	char project_dir[SANDBOX_PATH];
+	char origin[512];      /* of the job's own repository */
+	uint64_t want_project; /* the worker's word, where the coordinator's is not known */
+	bool want_protected;
+	struct timer patience;
+	uint64_t started_ms;
+	bool adopted;
+	void (*over)(struct slot *s); /* all processes are gone and the journal is whole */
+};
+
+/* Make the directory and start the worker; it waits for slot_go. -1: nothing is left behind. */
+int slot_start(struct slot *s, const struct slot_job *j, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+void slot_go(struct slot *s) __attribute__((nonnull));
+void slot_cancel(struct slot *s, enum gate_cancel how) __attribute__((nonnull));
+
+/* The forge does not want it any more, or it never began: end everything, report nothing. */
+void slot_drop(struct slot *s) __attribute__((nonnull));
+
+/* Remove the job's directory and free the slot. Once it is over. */
+void slot_release(struct slot *s) __attribute__((nonnull));
+
+/* A reply of the spawner that carries this slot's cookie. */
+void slot_spawned(struct slot *s, struct sandbox_made *made) __attribute__((nonnull));
+
+/* One message of the worker (gate_serve.c). */
+void slot_serve(struct slot *s, struct msg *m) __attribute__((nonnull));
+
+/* Answer the worker's open request; fds are borrowed. */
+void slot_grant(struct slot *s, const int *fds, unsigned n, const char *notes)
+	__attribute__((nonnull(1)));
+void slot_refuse(struct slot *s, const char *why) __attribute__((nonnull));
+/* Listen to what the keeper leaves for a keeper to come. */
+int slot_watch_keeper(struct slot *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+#endif

@@ -1,0 +1,150 @@
+#include "runner/slot_box.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { FILES_BYTES = 64 << 20, HOSTNAME_BYTES = 63 };
+
+/* What the coordinator said outweighs what the worker read in the payload. */
+static uint64_t project_of(const struct slot *s, const struct gate_sandbox *want)
+{
+	return s->project_id ? s->project_id : want->project_id;
+}
+
+static bool protected_of(const struct slot *s, const struct gate_sandbox *want)
+{
+	return s->protected_ref >= 0 ? s->protected_ref : want->protected_ref != 0;
+}
+
+int slot_mirror(struct slot *s, const struct gate_sandbox *want, struct err *e)
+{
+	autofd fd = state_mirror(&s->host->state, want->origin, project_of(s, want),
+				 protected_of(s, want), e);
+	if (fd < 0 || priv_give_role(&s->host->priv, PRIV_FETCHER, s->number, fd, e) < 0)
+		return err_wrap(e, "mirror");
+	return fd_take(&fd);
+}
+
+/* The directory that becomes the project directory: below the job's, or kept below trees. */
+static int tree_open(struct slot *s, const struct gate_sandbox *want, struct err *e)
+{
+	char name[64] = "tree";
+	int top = s->dir;
+	if (want->kept) {
+		snprintf(name, sizeof name, "%llu-%u%s", (unsigned long long)project_of(s, want),
+			 s->number, protected_of(s, want) ? "-p" : "");
+		top = s->host->state.trees;
+	}
+	autofd fd = fd_mkdir_open(top, name, 0755, e);
+	if (fd < 0 || priv_give_job(&s->host->priv, s->number, fd, e) < 0)
+		return err_wrap(e, "tree");
+	return fd_take(&fd);
+}
+
+/* "/host/path:/inside" or "/host/path:/inside:rw" of the configuration. */
+static int add_extra(struct sandbox_spec *spec, const char *text, struct err *e)
+{
+	char copy[SANDBOX_PATH];
+	snprintf(copy, sizeof copy, "%s", text);
+	char *inside = strchr(copy, ':');
+	char *mode = inside ? strchr(inside + 1, ':') : NULL;
+	if (!inside)
+		return err_set(e, EINVAL, "mounts: \"%s\" is not HOST:INSIDE[:ro|rw]", text);
+	*inside++ = '\0';
+	if (mode)
+		*mode++ = '\0';
+	uint32_t flags = mode && strcmp(mode, "rw") == 0 ? 0 : SANDBOX_READONLY;
+	struct sandbox_mount *m = sandbox_spec_mount(spec, SANDBOX_BIND_PATH, inside, flags, e);
+	if (!m)
+		return -1;
+	snprintf(m->source, sizeof m->source, "%s", copy);
+	return 0;
+}
+
+static int add_mounts(struct slot *s, struct sandbox_spec *spec, bool mirror, struct err *e)
+{
+	struct sandbox_mount *tree = sandbox_spec_mount(spec, SANDBOX_BIND_FD, s->project_dir,
+							SANDBOX_OWN, e);
+	if (!tree)
+		return -1;
+	tree->fd = 0;
+	snprintf(spec->files_dir, sizeof spec->files_dir, "%.200s.tmp", s->project_dir);
+	struct sandbox_mount *files = sandbox_spec_mount(spec, SANDBOX_TMPFS, spec->files_dir, 0,
+							 e);
+	if (!files)
+		return -1;
+	files->size = FILES_BYTES;
+	if (mirror) {
+		struct sandbox_mount *m = sandbox_spec_mount(spec, SANDBOX_BIND_FD, SLOT_MIRROR,
+							     SANDBOX_READONLY, e);
+		if (!m)
+			return -1;
+		m->fd = 1;
+	}
+	for (size_t i = 0; i < s->options->nmounts; i++)
+		if (add_extra(spec, s->options->mounts[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+static int fill(struct slot *s, struct sandbox_spec *spec, const struct gate_sandbox *want,
+		struct err *e)
+{
+	const struct slot_options *o = s->options;
+	if (strlen(want->project_dir) > SANDBOX_PATH - 8 || !sandbox_path_ok(want->project_dir))
+		return err_set(e, EINVAL,
+			       "project directory \"%.80s\" is not a path that a sandbox "
+			       "can have",
+			       want->project_dir);
+	snprintf(s->project_dir, sizeof s->project_dir, "%s", want->project_dir);
+	sandbox_spec_init(spec);
+	priv_map(&s->host->priv, s->number, spec);
+	spec->net = o->net;
+	spec->limits = o->limits;
+	if (o->tmp_bytes)
+		spec->tmp_bytes = o->tmp_bytes;
+	snprintf(spec->hostname, sizeof spec->hostname, "%.*s", HOSTNAME_BYTES, s->host->hostname);
+	return add_mounts(s, spec, want->origin[0] != '\0', e);
+}
+
+static int objects_open(struct slot *s, const struct gate_sandbox *want, struct err *e)
+{
+	autofd mirror = slot_mirror(s, want, e);
+	if (mirror < 0)
+		return -1;
+	autofd objects = fd_mkdir_open(mirror, "objects", 0755, e);
+	if (objects < 0 || priv_give_role(&s->host->priv, PRIV_FETCHER, s->number, objects, e) < 0)
+		return err_wrap(e, "mirror");
+	return fd_take(&objects);
+}
+
+int slot_box_request(struct slot *s, const struct gate_sandbox *want, struct err *e)
+{
+	struct sandbox_spec spec;
+	int pair[2];
+	if (fill(s, &spec, want, e) < 0)
+		return -1;
+	autofd tree = tree_open(s, want, e);
+	if (tree < 0)
+		return -1;
+	autofd objects = want->origin[0] ? objects_open(s, want, e) : -1;
+	if (want->origin[0] && objects < 0)
+		return -1;
+	if (msg_pair(pair, e) < 0)
+		return -1;
+	autofd theirs = pair[0];
+	autofd ours = pair[1];
+	int fds[] = { theirs, tree, objects };
+	uint64_t cookie = s->number | (uint64_t)s->generation << 32;
+	if (sandbox_spawn_request(s->host->spawner_socket.fd, cookie, &spec, fds,
+				  objects < 0 ? 2 : 3, e) < 0)
+		return -1;
+	s->init = fd_take(&ours);
+	s->sandbox_pending = true;
+	return 0;
+}

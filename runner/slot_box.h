@@ -1,0 +1,18 @@
+/* The sandbox of a slot's job: what it shall be, from the configuration and the worker's request. */
+#ifndef RUNNER_SLOT_BOX_H
+#define RUNNER_SLOT_BOX_H
+
+#include "runner/slot.h"
+
+/* Where the mirror's objects are in every sandbox. */
+#define SLOT_MIRROR "/run/mirror"
+
+/* Ask the spawner. The reply comes to slot_spawned. */
+int slot_box_request(struct slot *s, const struct gate_sandbox *want, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* The mirror that belongs to the job's own repository, as the coordinator named it. */
+int slot_mirror(struct slot *s, const struct gate_sandbox *want, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+#endif

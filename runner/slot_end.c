@@ -1,0 +1,230 @@
+#include "runner/slot_end.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "executor/verdict.h"
+#include "runner/revocable.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { KEEPER_MS = 20000 };
+
+/* --- the journal's last word -------------------------------------------------------------------- */
+
+static void take_timing(const struct journal_record *rec, struct slot_result *ret)
+{
+	const char *name = journal_get(rec, "name");
+	enum phase p = phase_named(name);
+	uint64_t ms;
+	if (p == PHASES && strcmp(name, "total") != 0)
+		return;
+	if (str_u64(journal_get(rec, "ms"), UINT64_MAX, &ms)) {
+		ret->ms[p] = ms;
+		ret->timed[p] = true;
+	}
+}
+
+static void take_verdict(const struct journal_record *rec, struct slot_result *ret)
+{
+	uint64_t code = 0;
+	snprintf(ret->state, sizeof ret->state, "%s", journal_get(rec, "state"));
+	snprintf(ret->reason, sizeof ret->reason, "%s", journal_get(rec, "reason"));
+	snprintf(ret->fault, sizeof ret->fault, "%s", journal_get(rec, "fault"));
+	snprintf(ret->text, sizeof ret->text, "%s", journal_get(rec, "text"));
+	if (str_u64(journal_get(rec, "exit"), 255, &code))
+		ret->exit_code = (int)code;
+}
+
+int slot_result(int events, struct slot_result *ret, struct err *e)
+{
+	struct journal_reader r;
+	struct journal_record rec;
+	int n;
+	*ret = (struct slot_result){ 0 };
+	journal_reader_init(&r, events);
+	while ((n = journal_next(&r, &rec, e)) != 0) {
+		if (n < 0 && e->code != EBADMSG)
+			break;
+		if (n < 0)
+			continue;
+		if (strcmp(rec.kind, "timing") == 0)
+			take_timing(&rec, ret);
+		else if (strcmp(rec.kind, "verdict") == 0)
+			take_verdict(&rec, ret);
+		else if (strcmp(rec.kind, "end") == 0)
+			ret->found = ret->state[0] != '\0';
+		journal_record_done(&rec);
+	}
+	journal_reader_done(&r);
+	return n < 0 ? -1 : 0;
+}
+
+static int write_lost(struct journal *j, const char *why, struct err *e)
+{
+	struct verdict v = { 0 };
+	autobuf text = BUF(4096);
+	autobuf line = BUF(8192);
+	verdict_set(&v, ENDING_LOST, "%s", why);
+	if (verdict_text(&v, &text, e) < 0 ||
+	    buf_printf(&line, e, "\n\033[31;1mERROR: Job failed (system failure): %s\033[0;m\n",
+		       buf_cstr(&text)) < 0 ||
+	    journal_log(j, line.p, line.len, e) < 0)
+		return -1;
+	if (journal_event(j, e, "verdict", "state", "failed", "reason", verdict_reason(&v), "exit",
+			  "0", "fault", fault_name(verdict_fault(&v)), "text", buf_cstr(&text),
+			  NULL) < 0)
+		return -1;
+	return journal_event(j, e, "end", NULL);
+}
+
+static int append_to(int dir, const char *name)
+{
+	return openat(dir, name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+/* A line that a crash cut is ended first, so that the next record stands alone. */
+int slot_write_lost(int dir, const char *why, struct err *e)
+{
+	struct journal j;
+	autofd log = append_to(dir, "log");
+	autofd events = append_to(dir, "events");
+	if (log < 0 || events < 0)
+		return err_sys(e, "journal");
+	if (fd_write_all(events, "\n", 1, e) < 0 || journal_init(&j, log, events, -1, e) < 0)
+		return -1;
+	return write_lost(&j, why, e);
+}
+
+/* --- the processes ------------------------------------------------------------------------------ */
+
+static bool helpers_run(const struct slot *s)
+{
+	return role_runs(&s->fetcher) || role_runs(&s->packer) || role_runs(&s->keeper);
+}
+
+static void ring(struct slot *s)
+{
+	uint64_t one = 1;
+	ssize_t ignored = write(s->doorbell, &one, sizeof one);
+	(void)ignored;
+}
+
+static void mend_journal(struct slot *s)
+{
+	struct slot_result result;
+	struct err e = { 0 };
+	if (slot_result(s->events, &result, &e) == 0 && result.found)
+		return;
+	err_clear(&e);
+	if (slot_write_lost(s->dir, "the worker of this job died", &e) < 0)
+		log_error("verdict", "job", s->name, "err", e.msg, NULL);
+	ring(s);
+}
+
+static void look_over(struct slot *s)
+{
+	if (s->state != SLOT_ENDING || helpers_run(s))
+		return;
+	loop_timer_clear(s->host->loop, &s->patience);
+	s->state = SLOT_OVER;
+	if (s->over)
+		s->over(s);
+}
+
+static void patience_over(struct timer *t)
+{
+	struct slot *s = (struct slot *)(void *)((char *)t - offsetof(struct slot, patience));
+	log_warn("a role outlived its job and is killed", "job", s->name, NULL);
+	role_signal(&s->fetcher, SIGKILL);
+	role_signal(&s->packer, SIGKILL);
+	role_signal(&s->keeper, SIGKILL);
+}
+
+/* Its socket to init has closed with it: the sandbox is dying or dead. */
+void slot_worker_ended(struct role *r, int status)
+{
+	struct slot *s = (struct slot *)(void *)((char *)r - offsetof(struct slot, worker));
+	(void)status;
+	if (s->socket.fd >= 0)
+		loop_unwatch(s->host->loop, &s->socket);
+	fd_close(&s->socket.fd);
+	fd_close(&s->init);
+	s->state = SLOT_ENDING;
+	mend_journal(s);
+	role_signal(&s->fetcher, SIGKILL);
+	role_signal(&s->packer, SIGKILL);
+	s->patience.fire = patience_over;
+	loop_timer(s->host->loop, &s->patience, KEEPER_MS);
+	look_over(s);
+}
+
+/* The slot that a helper belongs to, by which one it is. */
+static struct slot *slot_of_helper(struct role *r)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} rows[] = {
+		{ "fetcher", offsetof(struct slot, fetcher) },
+		{ "packer", offsetof(struct slot, packer) },
+		{ "keeper", offsetof(struct slot, keeper) },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (strcmp(rows[i].name, r->name) == 0)
+			return (struct slot *)(void *)((char *)r - rows[i].offset);
+	return NULL;
+}
+
+void slot_helper_ended(struct role *r, int status)
+{
+	struct slot *s = slot_of_helper(r);
+	struct err e = { 0 };
+	(void)status;
+	if (!s)
+		return;
+	if (r == &s->keeper && revocable_pending(&s->revocable) &&
+	    revocable_start(s->host, s->number, &s->revocable, r, &e) < 0)
+		log_error("what a dead keeper held is left to its TTL", "job", s->name, "err",
+			  e.msg, NULL);
+	look_over(s);
+}
+
+void slot_drop(struct slot *s)
+{
+	role_signal(&s->worker, SIGKILL);
+}
+
+static void remove_dir(struct slot *s)
+{
+	struct err e = { 0 };
+	if (s->dir < 0 || fd_remove_tree(s->host->state.jobs, s->name, &e) == 0)
+		return;
+	log_warn("the job's directory stays until it can be removed", "job", s->name, "err", e.msg,
+		 NULL);
+}
+
+void slot_release(struct slot *s)
+{
+	int *fds[] = {
+		&s->log, &s->events, &s->doorbell, &s->init, &s->pidfd, &s->userns, &s->mntns
+	};
+	remove_dir(s);
+	if (s->socket.fd >= 0)
+		loop_unwatch(s->host->loop, &s->socket);
+	if (s->keeper_socket.fd >= 0)
+		loop_unwatch(s->host->loop, &s->keeper_socket);
+	fd_close(&s->socket.fd);
+	fd_close(&s->keeper_socket.fd);
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+		fd_close(fds[i]);
+	loop_timer_clear(s->host->loop, &s->patience);
+	secret_done(&s->revocable);
+	fd_close(&s->dir);
+	fd_close(&s->lock);
+	s->state = SLOT_FREE;
+}

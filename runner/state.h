@@ -1,0 +1,48 @@
+/*
+ * What the daemon keeps on disk, and the locks that make it one daemon.
+ *
+ *   STATE/lock                  held (flock) by the daemon; `exec` does not need it
+ *   STATE/slots/N               held by whoever uses slot N: the ids and kept trees that go with it
+ *   STATE/jobs/NAME/            a job: log, events (executor/journal.h), meta, ctl (the worker's socket), tree
+ *   STATE/mirrors/HOST/ID[-p]/  bare repositories (executor/fetch.h); -p: of protected refs
+ *   STATE/trees/ID-N[-p]/       kept trees of project ID in slot N
+ *   STATE/audit                 a line for each secret that was read, without its value
+ */
+#ifndef RUNNER_STATE_H
+#define RUNNER_STATE_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct state {
+	int dir, jobs, mirrors, trees, slots;
+};
+
+/* Open path, making what is absent. -1 with e naming the place. */
+int state_open(struct state *s, const char *path, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+void state_close(struct state *s) __attribute__((nonnull));
+
+/* The one daemon: the lock's fd, or -1 when another one runs on this state. */
+int state_lock(const struct state *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+/* Lock slot n: its lock's fd, -1 with code EWOULDBLOCK when somebody uses it. */
+int state_slot(const struct state *s, unsigned n, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* The mirror of a project: a directory, made if absent. origin is scheme://host[:port]. */
+int state_mirror(const struct state *s, const char *origin, uint64_t project, bool protected_ref,
+		 struct err *e) __attribute__((nonnull, warn_unused_result));
+/* The mirror of another repository, by its whole URL. */
+int state_mirror_of_url(const struct state *s, const char *url, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* Append-only; -1 with e set. */
+int state_audit(const struct state *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+/* The default: /var/lib/courser for root, $XDG_STATE_HOME/courser or ~/.local/state/courser. */
+int state_default_path(struct buf *out, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+#endif
