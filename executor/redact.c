@@ -165,7 +165,7 @@ static inline void lane_step(struct redactor *r, struct scan *s, enum redact_lan
 		found(r, s, lane_offset(l, len, at), at + 1);
 }
 
-static void scan_byte(struct redactor *r, struct scan *s, unsigned char c, uint64_t at)
+static inline void scan_byte(struct redactor *r, struct scan *s, unsigned char c, uint64_t at)
 {
 	bool space = redact_is_space(c);
 	if (c == '\0' || (space && s->space))

@@ -20,13 +20,6 @@ static uint32_t gram_hash(const struct gate *g, const unsigned char *p)
 	return (v * 2654435761U) >> (32 - g->gram_bits);
 }
 
-static uint64_t head_hash(const struct gate *g, const unsigned char *p)
-{
-	uint64_t v = 0;
-	memcpy(&v, p, g->hashed);
-	return (v * 0x9e3779b97f4a7c15ULL) >> (64 - g->head_bits);
-}
-
 static bool bit(const uint64_t *bits, uint64_t i)
 {
 	return bits[i / 64] >> (i & 63) & 1;
@@ -35,6 +28,21 @@ static bool bit(const uint64_t *bits, uint64_t i)
 static void bit_set(uint64_t *bits, uint64_t i)
 {
 	bits[i / 64] |= 1ULL << (i & 63);
+}
+
+static uint64_t head_hash(const struct gate *g, const unsigned char *p)
+{
+	uint64_t v = 0;
+	memcpy(&v, p, g->hashed);
+	return v * 0x9e3779b97f4a7c15ULL;
+}
+
+/* Two bits of one hash have to be set. */
+static bool is_head(const struct gate *g, const unsigned char *p)
+{
+	uint64_t hash = head_hash(g, p);
+	return bit(g->heads, hash >> (64 - g->head_bits)) &&
+	       bit(g->heads, hash >> 24 & ((1ULL << g->head_bits) - 1));
 }
 
 /* A needle's first `max` bytes without white space; returns how many there are. */
@@ -61,7 +69,9 @@ static void needle_enter(struct gate *g, const struct needle *v)
 	needle_head(v, head, g->window);
 	for (unsigned i = 0; i + GRAM <= g->window; i++)
 		bit_set(g->grams, gram_hash(g, head + i));
-	bit_set(g->heads, head_hash(g, head));
+	uint64_t hash = head_hash(g, head);
+	bit_set(g->heads, hash >> (64 - g->head_bits));
+	bit_set(g->heads, hash >> 24 & ((1ULL << g->head_bits) - 1));
 }
 
 /* The least bytes without white space that a needle has, at most WINDOW_MAX. */
@@ -222,7 +232,7 @@ static void find_needles(struct look *l)
 		if (!bit(g->grams, gram_hash(g, p + at + step - 1)))
 			continue;
 		for (size_t i = at; i < at + step; i++)
-			if (bit(g->heads, head_hash(g, p + i)))
+			if (is_head(g, p + i))
 				find_text(l, i, i + g->window);
 		if (l->v->n - start > GATE_FOUND - WINDOW_MAX)
 			l->end = at + step < l->end ? at + step : l->end;
@@ -265,7 +275,7 @@ static bool begins_within(const struct look *l, const struct dense_escape *x,
 	memcpy(text + body, d->text + x->at, n);
 	n += body;
 	for (size_t i = 0; i < body; i++)
-		if ((i + l->g->window <= n && bit(l->g->heads, head_hash(l->g, text + i))) ||
+		if ((i + l->g->window <= n && is_head(l->g, text + i)) ||
 		    words_begin(l->g->words, text + i, n - i))
 			return true;
 	return false;

@@ -247,13 +247,13 @@ static bool (*const steps[KINDS])(struct pattern_run *, const struct symbol *) =
 /* The byte that came i bytes before the last one. */
 static unsigned char pattern_back(const struct pattern *p, unsigned i)
 {
-	return p->bytes[(p->seen - 1 - i) % PATTERN_RING];
+	return (unsigned char)p->ring[(p->seen - 1 - i) % PATTERN_RING];
 }
 
 unsigned char pattern_before(const struct pattern *p, uint64_t at)
 {
 	for (unsigned i = 0; i + 1 < PATTERN_RING && i < p->seen; i++)
-		if (p->ring[(p->seen - 1 - i) % PATTERN_RING] == at)
+		if (p->ring[(p->seen - 1 - i) % PATTERN_RING] >> 8 == at)
 			return pattern_back(p, i + 1);
 	return p->seen ? pattern_back(p, 0) : ' ';
 }
@@ -261,7 +261,7 @@ unsigned char pattern_before(const struct pattern *p, uint64_t at)
 void pattern_start(struct pattern *p, unsigned char before)
 {
 	pattern_reset(p);
-	p->bytes[PATTERN_RING - 1] = before;
+	p->ring[PATTERN_RING - 1] = before;
 }
 
 void pattern_reset(struct pattern *p)
@@ -269,7 +269,8 @@ void pattern_reset(struct pattern *p)
 	p->state = 0;
 	p->active = 0;
 	p->seen = 0;
-	memset(p->bytes, ' ', sizeof p->bytes);
+	for (unsigned i = 1; i <= 3; i++)
+		p->ring[PATTERN_RING - i] = ' ';
 }
 
 /* The END line of a key that is being looked at: all of it is one. */
@@ -318,7 +319,7 @@ static void begin(const struct words *set, struct pattern *p, unsigned kind, con
 	r->hold = UINT64_MAX;
 	r->phase = kind == AUTHORIZATION ? H_AUTH_NAME : 0;
 	if (slot == JWT || slot == KEY)
-		r->hold = r->start = p->ring[(p->seen - len) % PATTERN_RING];
+		r->hold = r->start = p->ring[(p->seen - len) % PATTERN_RING] >> 8;
 	p->active = (uint16_t)(p->active | 1U << slot);
 }
 
@@ -331,18 +332,13 @@ static void run_all(struct pattern *p, struct symbol *s)
 	}
 }
 
-void pattern_step(const struct words *set, struct pattern *p, unsigned char c, uint64_t at,
-		  struct ranges *hits)
+void pattern_more(const struct words *set, struct pattern *p, struct ranges *hits)
 {
 	const struct automaton *a = &set->lower;
-	struct symbol s = { c, set->classes[c], at, KINDS, hits };
+	uint64_t last = p->ring[(p->seen - 1) % PATTERN_RING];
+	struct symbol s = { (unsigned char)last, set->classes[last & 255], last >> 8, KINDS, hits };
 	if (p->active)
 		run_all(p, &s);
-	p->bytes[p->seen % PATTERN_RING] = c;
-	p->ring[p->seen++ % PATTERN_RING] = at;
-	p->state = automaton_step(a, p->state, set->folded[c]);
-	if (!p->state || !a->states[p->state].out)
-		return;
 	for (uint32_t t = p->state; a->states[t].out; t = automaton_fail(a, t))
 		if (set->kinds[t])
 			begin(set, p, set->kinds[t] - 1U, &s, a->states[t].depth);
@@ -374,7 +370,7 @@ uint64_t pattern_hold(const struct words *set, const struct pattern *p)
 	uint64_t hold = UINT64_MAX;
 	uint32_t depth = set->lower.states[p->state].depth;
 	if (depth)
-		hold = p->ring[(p->seen - depth) % PATTERN_RING];
+		hold = p->ring[(p->seen - depth) % PATTERN_RING] >> 8;
 	for (unsigned left = p->active; left; left &= left - 1) {
 		const struct pattern_run *r = &p->runs[__builtin_ctz(left)];
 		hold = r->hold < hold ? r->hold : hold;

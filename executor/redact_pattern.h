@@ -20,10 +20,9 @@ struct pattern_run {
 /* Where one pass over a stream stands. Starts as pattern_reset leaves it. */
 struct pattern {
 	uint32_t state;
-	unsigned char bytes[PATTERN_RING]; /* the last bytes */
-	uint16_t active;                   /* bits: kinds that have begun */
-	uint64_t ring[PATTERN_RING];       /* offsets of the last bytes */
-	uint64_t seen;
+	uint16_t active;             /* bits: kinds that have begun */
+	uint64_t seen;               /* bytes */
+	uint64_t ring[PATTERN_RING]; /* the last bytes: offset << 8 | byte */
 	struct pattern_run runs[KINDS];
 };
 
@@ -35,9 +34,20 @@ void pattern_start(struct pattern *p, unsigned char before) __attribute__((nonnu
 /* The byte before the one at offset at, one of the last few; the last one when at is behind all. */
 unsigned char pattern_before(const struct pattern *p, uint64_t at) __attribute__((nonnull));
 
-/* The next byte c (white space is ' '), which stands at offset at. */
-void pattern_step(const struct words *s, struct pattern *p, unsigned char c, uint64_t at,
-		  struct ranges *hits) __attribute__((nonnull));
+/* What pattern_step leaves to be done when a word ends or something has begun. */
+void pattern_more(const struct words *s, struct pattern *p, struct ranges *hits)
+	__attribute__((nonnull));
+
+/* The next byte c (white space is ' '), which stands at offset at. Inline: once for every byte. */
+static inline void pattern_step(const struct words *s, struct pattern *p, unsigned char c,
+				uint64_t at, struct ranges *hits)
+{
+	uint32_t state = automaton_step(&s->lower, p->state, s->folded[c]);
+	p->ring[p->seen++ % PATTERN_RING] = at << 8 | c;
+	p->state = state;
+	if (p->active || (state && s->lower.states[state].out))
+		pattern_more(s, p, hits);
+}
 
 /* A registered value was found that ends at offset to. */
 void pattern_touched(struct pattern *p, uint64_t to) __attribute__((nonnull));

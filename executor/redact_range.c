@@ -27,6 +27,11 @@ static bool grow(struct ranges *r)
 void ranges_add(struct ranges *r, uint64_t from, uint64_t to)
 {
 	size_t end = r->n, first;
+	struct range *last = end > r->head ? &r->v[end - 1] : NULL;
+	if (last && last->from <= from && last->to >= from && last->to <= to) {
+		last->to = to;
+		return;
+	}
 	while (end > r->head && r->v[end - 1].from > to)
 		end--;
 	for (first = end; first > r->head && r->v[first - 1].to >= from; first--) {
