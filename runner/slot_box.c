@@ -139,10 +139,9 @@ int slot_box_request(struct slot *s, const struct gate_sandbox *want, struct err
 		return -1;
 	autofd theirs = pair[0];
 	autofd ours = pair[1];
-	int fds[] = { theirs, tree, objects };
+	int fds[] = { theirs, tree, objects, -1 };
 	uint64_t cookie = s->number | (uint64_t)s->generation << 32;
-	if (sandbox_spawn_request(s->host->spawner_socket.fd, cookie, &spec, fds,
-				  objects < 0 ? 2 : 3, e) < 0)
+	if (sandbox_spawn_request(s->host->spawner_socket.fd, cookie, &spec, fds, e) < 0)
 		return -1;
 	s->init = fd_take(&ours);
 	s->sandbox_pending = true;
