@@ -318,7 +318,7 @@ static int fill_inputs(const struct json_at *at, struct job *job, struct arena *
 	struct filling f = { inputs.value, a };
 	if (gitlab_inputs_check(&inputs, e) < 0)
 		return -1;
-	if (!inputs_wanted(job))
+	if (!inputs.value || !inputs_wanted(job))
 		return 0;
 	if (fill_steps(&f, at, job, e) < 0)
 		return -1;
