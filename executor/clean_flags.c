@@ -51,9 +51,9 @@ static int letters(struct parse *p, const char *word, struct err *e)
 static int word(struct parse *p, const char *w, struct err *e)
 {
 	static const char exclude[] = "--exclude";
-	if (strcmp(w, "--force") == 0)
-		return p->force++, 0;
-	if (strcmp(w, "--quiet") == 0)
+	bool force = strcmp(w, "--force") == 0;
+	p->force += force;
+	if (force || strcmp(w, "--quiet") == 0)
 		return 0;
 	if (str_starts(w, exclude)) {
 		const char *value = w + sizeof exclude - 1;

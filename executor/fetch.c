@@ -100,8 +100,10 @@ void fetch_put_done(struct msg *m, const struct fetch_result *r)
 	msg_put_u64(m, r->bytes);
 	msg_put_str(m, r->engine);
 	msg_put_str(m, r->note);
+	msg_put_u32(m, r->store >= 0);
 	msg_put_fd(m, r->refs);
-	msg_put_fd(m, r->objects);
+	if (r->store >= 0)
+		msg_put_fd(m, r->store);
 }
 
 int fetch_get_done(struct msg *m, struct fetch_result *ret, struct err *e)
@@ -112,12 +114,13 @@ int fetch_get_done(struct msg *m, struct fetch_result *ret, struct err *e)
 	r.bytes = msg_get_u64(m);
 	snprintf(r.engine, sizeof r.engine, "%s", msg_get_str(m));
 	snprintf(r.note, sizeof r.note, "%s", msg_get_str(m));
+	bool stored = msg_get_u32(m) != 0;
 	autofd refs = msg_get_fd(m);
-	autofd objects = msg_get_fd(m);
+	autofd store = stored ? msg_get_fd(m) : -1;
 	if (msg_end(m, e) < 0)
 		return -1;
 	r.refs = fd_take(&refs);
-	r.objects = fd_take(&objects);
+	r.store = fd_take(&store);
 	*ret = r;
 	return 0;
 }

@@ -15,7 +15,7 @@
  * FETCH_GET     u32 own, force, depth, timeout_s; str url, user, token, sha, object_format;
  *               u32 n and n × str refspec
  * FETCH_PROGRESS str text                               any number, then one of
- * FETCH_DONE    u32 requests, hit; u64 bytes; str engine, note; fds: refs, objects
+ * FETCH_DONE    u32 requests, hit; u64 bytes; str engine, note; u32 stored; fds: refs, store if stored
  * FETCH_FAILED  u32 kind; str text
  * EOF from the worker ends a transfer at once.
  */
@@ -74,19 +74,20 @@ struct fetch_request {
 };
 
 /* refs: a sealed memfd, the refs that the refspecs give a clone, in the form of git's packed-refs.
- * objects: the mirror's object directory. Both are the caller's. requests: conversations with the
- * server (0 is a hit). note: "" or something a person should know (a mirror was rebuilt). */
+ * store: for a repository that is not the job's own, which no sandbox shows: a file that holds its
+ * object store (executor/git_store.h); else -1. Both are the caller's. requests: conversations with
+ * the server (0 is a hit). note: "" or something a person should know (a mirror was rebuilt). */
 struct fetch_result {
 	unsigned requests;
 	bool hit;
 	uint64_t bytes;
 	char engine[32], note[256];
-	int refs, objects;
+	int refs, store;
 };
 
-#define FETCH_RESULT                                                                               \
-	{                                                                                          \
-		.refs = -1, .objects = -1                                                          \
+#define FETCH_RESULT                    \
+	{                               \
+		.refs = -1, .store = -1 \
 	}
 
 void fetch_put(struct msg *m, const struct fetch_request *r) __attribute__((nonnull));

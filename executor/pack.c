@@ -10,59 +10,41 @@ void pack_put_checkout(struct msg *m, const struct pack_checkout *c)
 	msg_put_u32(m, c->state);
 	msg_put_u32(m, c->files);
 	msg_put_u32(m, c->modules);
-	msg_put_u32(m, c->objects >= 0);
+	msg_put_u32(m, c->store >= 0);
 	msg_put_str(m, c->tree);
-	msg_put_str(m, c->gitdir);
+	msg_put_str(m, c->parent);
+	msg_put_str(m, c->name);
 	msg_put_str(m, c->worktree);
 	msg_put_str(m, c->alternates);
 	msg_put_str(m, c->sha);
 	msg_put_str(m, c->url);
 	msg_put_str(m, c->clean);
-	msg_put_u32(m, (uint32_t)c->nrefspecs);
-	for (size_t i = 0; i < c->nrefspecs; i++)
-		msg_put_str(m, c->refspecs[i]);
 	msg_put_fd(m, c->refs);
-	if (c->objects >= 0)
-		msg_put_fd(m, c->objects);
+	if (c->store >= 0)
+		msg_put_fd(m, c->store);
 }
 
-static int get_refspecs(struct msg *m, struct arena *a, struct pack_checkout *c, struct err *e)
+int pack_get_checkout(struct msg *m, struct pack_checkout *ret, struct err *e)
 {
-	c->nrefspecs = msg_get_u32(m);
-	if (c->nrefspecs > FETCH_REFSPECS_MAX)
-		return err_set(e, E2BIG, "%zu refspecs, at most %d", c->nrefspecs,
-			       FETCH_REFSPECS_MAX);
-	const char **specs = arena_array(a, c->nrefspecs + 1, sizeof *specs, e);
-	if (!specs)
-		return -1;
-	for (size_t i = 0; i < c->nrefspecs; i++)
-		specs[i] = msg_get_str(m);
-	c->refspecs = specs;
-	return 0;
-}
-
-int pack_get_checkout(struct msg *m, struct arena *a, struct pack_checkout *ret, struct err *e)
-{
-	struct pack_checkout c = { .refs = -1, .objects = -1 };
+	struct pack_checkout c = { .refs = -1, .store = -1 };
 	c.state = msg_get_u32(m) == PACK_FRESH ? PACK_FRESH : PACK_KEPT;
 	c.files = msg_get_u32(m) != 0;
 	c.modules = msg_get_u32(m) != 0;
-	bool nested = msg_get_u32(m) != 0;
+	bool stored = msg_get_u32(m) != 0;
 	c.tree = msg_get_str(m);
-	c.gitdir = msg_get_str(m);
+	c.parent = msg_get_str(m);
+	c.name = msg_get_str(m);
 	c.worktree = msg_get_str(m);
 	c.alternates = msg_get_str(m);
 	c.sha = msg_get_str(m);
 	c.url = msg_get_str(m);
 	c.clean = msg_get_str(m);
-	if (get_refspecs(m, a, &c, e) < 0)
-		return -1;
 	autofd refs = msg_get_fd(m);
-	autofd objects = nested ? msg_get_fd(m) : -1;
+	autofd store = stored ? msg_get_fd(m) : -1;
 	if (msg_end(m, e) < 0)
 		return -1;
 	c.refs = fd_take(&refs);
-	c.objects = fd_take(&objects);
+	c.store = fd_take(&store);
 	*ret = c;
 	return 0;
 }

@@ -5,8 +5,8 @@
  * argv: role, "uid:gid" or "-", "join" or "here" (no fds 4 and 5: works where it is).
  * fds of the role: 3 the worker, 4 the job's user namespace, 5 its mount namespace.
  *
- * PACK_CHECKOUT u32 state, files, modules, nested; str tree, gitdir, worktree, alternates, sha,
- *               url, clean; u32 n and n × str refspec; fds: refs, and objects if nested
+ * PACK_CHECKOUT u32 state, files, modules, stored; str tree, parent, name, worktree, alternates,
+ *               sha, url, clean; fds: refs, and store if stored
  * PACK_REMOVE   str path                  the directory and all that is in it
  * PACK_CLEAR    str path, u32 mode        all that is in it; it is made if absent
  * PACK_DONE     str head; u32 files; u32 has_modules; fd: modules if has_modules
@@ -16,7 +16,6 @@
 #ifndef EXECUTOR_PACK_H
 #define EXECUTOR_PACK_H
 
-#include "base/arena.h"
 #include "base/msg.h"
 #include "executor/fetch.h"
 
@@ -31,21 +30,24 @@ enum pack_tree {
 	PACK_FRESH, /* whatever is there goes first */
 };
 
-/* clean: git clean's flags as the job gives them ("" the default -ffdx, "none"). A checkout that
- * is no worktree (GIT_CHECKOUT=false) has files false: the repository is made, no file written. */
+/*
+ * clean: git clean's flags as the job gives them ("" the default -ffdx, "none"). files false
+ * (GIT_CHECKOUT=false): the repository is made, no file is written.
+ * A submodule has a name (that of .gitmodules) and its git directory is modules/name in parent, the
+ * git directory of the repository it belongs to (below tree: ".git", ".git/modules/x"); the job's own
+ * repository has neither.
+ */
 struct pack_checkout {
-	const char *tree;       /* the project directory, absolute, as the job sees it */
-	const char *gitdir;     /* below tree: ".git", ".git/modules/name" */
+	const char *tree; /* the project directory, absolute, as the job sees it */
+	const char *parent, *name;
 	const char *worktree;   /* below tree: "", "path/of/submodule" */
-	const char *alternates; /* the mirror's objects as the job sees them; "" with objects */
+	const char *alternates; /* the mirror's objects as the job sees them; "" with a store */
 	const char *sha, *url, *clean;
-	const char *const *refspecs; /* for the fetch lines of remote.origin */
-	size_t nrefspecs;
 	enum pack_tree state;
 	bool files;
 	bool modules; /* list the submodules of the commit */
 	int refs;     /* fetch_result.refs; borrowed */
-	int objects;  /* objects to copy, where the job sees no mirror; -1, borrowed */
+	int store;    /* fetch_result.store, to be copied; -1 none; borrowed */
 };
 
 /* A line of the modules memfd: name, path, url, sha, each as str_quote writes it. */
@@ -55,16 +57,16 @@ struct pack_result {
 	int modules;    /* -1 none; the caller's */
 };
 
-#define PACK_RESULT                                                                                \
-	{                                                                                          \
-		.modules = -1                                                                      \
+#define PACK_RESULT           \
+	{                     \
+		.modules = -1 \
 	}
 
 enum { PACK_MODULES_MAX = 1000, PACK_MODULES_BYTES = 1 << 20 };
 
 void pack_put_checkout(struct msg *m, const struct pack_checkout *c) __attribute__((nonnull));
-/* Strings point into m, the array into a, the fds are the caller's. -1 when malformed. */
-int pack_get_checkout(struct msg *m, struct arena *a, struct pack_checkout *ret, struct err *e)
+/* Strings point into m, the fds are the caller's. -1 when malformed. */
+int pack_get_checkout(struct msg *m, struct pack_checkout *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 void pack_put_done(struct msg *m, const struct pack_result *r) __attribute__((nonnull));

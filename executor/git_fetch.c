@@ -1,0 +1,219 @@
+#include "executor/git_fetch.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "executor/git_lib.h"
+#include "executor/git_mirror.h"
+#include "executor/git_store.h"
+#include "executor/remote_url.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void git_work_moved(struct git_work *w)
+{
+	atomic_store(&w->watch->moved_ms, clock_ms());
+}
+
+void git_work_say(struct git_work *w, const char *fmt, ...)
+{
+	char text[512];
+	struct err none = { 0 };
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	automsg m;
+	msg_init(&m, FETCH_PROGRESS);
+	msg_put_str(&m, text);
+	(void)!msg_send(w->sock, &m, &none);
+}
+
+void git_fetch_failed(int sock, enum sources_fault fault, const char *text)
+{
+	struct err none = { 0 };
+	automsg m;
+	msg_init(&m, FETCH_FAILED);
+	msg_put_u32(&m, fault);
+	msg_put_str(&m, text);
+	(void)!msg_send(sock, &m, &none);
+}
+
+static int check(struct git_work *w, struct refspec *specs, struct err *e)
+{
+	const struct fetch_request *r = w->r;
+	w->fault = SOURCES_CONFIG;
+	if (remote_url_check(r->url, e) < 0)
+		return -1;
+	if (*r->object_format && strcmp(r->object_format, "sha1") != 0)
+		return err_set(e, ENOTSUP,
+			       "repositories with %.20s object names are not supported "
+			       "yet (libgit2 cannot read them)",
+			       r->object_format);
+	if (!ref_is_sha1(r->sha, strlen(r->sha)))
+		return err_set(e, EINVAL, "the commit's name is not 40 hex digits");
+	for (size_t i = 0; i < r->nrefspecs; i++)
+		if (refspec_parse(&specs[i], r->refspecs[i], e) < 0)
+			return -1;
+	w->fault = SOURCES_OK;
+	return 0;
+}
+
+/* Which engines are to be tried, in order; see the head of executor/git_program.c. */
+static unsigned engines(const struct git_work *w, git_engine_fn *ret[2])
+{
+	bool program = *w->settings->git != '\0';
+	unsigned n = 0;
+	if (program && (*w->settings->cert || (!w->fresh && !git_lib_fetches_well())))
+		ret[n++] = git_program_update;
+	ret[n++] = git_remote_update;
+	return n;
+}
+
+static bool final(enum sources_fault f)
+{
+	return f == SOURCES_AUTH || f == SOURCES_NOT_FOUND || f == SOURCES_DISK ||
+	       f == SOURCES_TIMEOUT;
+}
+
+static int fetch_specs(struct git_work *w, const struct refspec *specs, size_t n, struct err *e)
+{
+	git_engine_fn *tried[2];
+	unsigned count = engines(w, tried);
+	int r = -1;
+	for (unsigned i = 0; r < 0 && i < count; i++) {
+		if (i)
+			git_work_say(w, "%s; trying %s", e->msg, git_lib_name());
+		r = tried[i](w, specs, n, e);
+		if (r < 0 && final(w->fault))
+			return -1;
+	}
+	return r;
+}
+
+/* The request's refs, then, if that did not bring the commit, the commit by its name. */
+static int update(struct git_work *w, struct err *e)
+{
+	char text[3 * SHA1_HEX];
+	struct refspec by_name;
+	snprintf(text, sizeof text, "+%.40s:refs/commits/%.40s", w->r->sha, w->r->sha);
+	if (fetch_specs(w, w->specs, w->r->nrefspecs, e) < 0)
+		return -1;
+	if (git_mirror_has(w))
+		return 0;
+	if (refspec_parse(&by_name, text, e) < 0)
+		return -1;
+	int r = fetch_specs(w, &by_name, 1, e);
+	if (r < 0 && (w->fault == SOURCES_NETWORK || final(w->fault)) &&
+	    w->fault != SOURCES_NOT_FOUND)
+		return -1;
+	if (r == 0 && git_mirror_has(w))
+		return 0;
+	bool damaged = r == 0 || w->fault == SOURCES_CORRUPT;
+	w->fault = damaged && !w->fresh ? SOURCES_CORRUPT : SOURCES_NOT_FOUND;
+	return err_set(e, ENOENT, "%s: commit %.40s is not on the server", w->r->url, w->r->sha);
+}
+
+static int rebuild(struct git_work *w, const char *why, struct err *e)
+{
+	snprintf(w->result.note, sizeof w->result.note,
+		 "The mirror of this repository was damaged (%.120s): it was set aside and fetched "
+		 "anew.",
+		 why);
+	if (git_mirror_set_aside(w, e) < 0)
+		return -1;
+	return git_mirror_open(w, true, e);
+}
+
+static bool worth_rebuilding(const struct git_work *w)
+{
+	return !w->fresh && (w->fault == SOURCES_CORRUPT || w->fault == SOURCES_INTERNAL);
+}
+
+/* With the lock held: by now another fetcher may have brought what we came for. */
+static int bring(struct git_work *w, struct err *e)
+{
+	bool rebuilt = false;
+	int r = git_mirror_open(w, true, e);
+	if (r == 0 && w->r->own && w->r->force == FETCH_NORMAL && git_mirror_hit(w)) {
+		w->result.hit = true;
+		return 0;
+	}
+	if (r == 0 && w->r->force == FETCH_REBUILD && !w->fresh) {
+		r = rebuild(w, "a checkout found objects missing", e);
+		rebuilt = true;
+	}
+	if (r == 0)
+		r = update(w, e);
+	if (r < 0 && !rebuilt && worth_rebuilding(w)) {
+		char why[128];
+		snprintf(why, sizeof why, "%.120s", e->msg);
+		r = rebuild(w, why, e);
+		if (r == 0)
+			r = update(w, e);
+	}
+	return r < 0 ? -1 : git_mirror_asked(w, e);
+}
+
+static int serve(struct git_work *w, struct err *e)
+{
+	struct err none = { 0 };
+	w->fault = SOURCES_DISK;
+	if (fchdir(w->dir) < 0)
+		return err_sys(e, "mirror");
+	bool hit = w->r->own && w->r->force == FETCH_NORMAL &&
+		   git_mirror_open(w, false, &none) == 0 && git_mirror_hit(w);
+	w->fault = SOURCES_OK;
+	w->result.hit = hit;
+	if (hit)
+		snprintf(w->result.engine, sizeof w->result.engine, "mirror");
+	git_mirror_close(w);
+	if (!hit) {
+		int r = git_mirror_lock(w, e);
+		if (r == 0)
+			r = bring(w, e);
+		if (r == 0 && !w->r->own)
+			r = w->result.store = git_store_write(w->dir, e);
+		git_mirror_unlock(w);
+		if (r < 0)
+			return -1;
+	}
+	if (!w->repo && git_mirror_open(w, false, e) < 0)
+		return -1;
+	w->result.refs = git_mirror_refs(w, e);
+	return w->result.refs < 0 ? -1 : 0;
+}
+
+void git_fetch_serve(int sock, int dir, const struct fetch_request *r,
+		     const struct fetch_settings *settings, struct fetch_watch *watch)
+{
+	struct err e = { 0 };
+	struct refspec *specs = calloc(r->nrefspecs + 1, sizeof *specs);
+	struct git_work w = {
+		.r = r,
+		.settings = settings,
+		.specs = specs,
+		.watch = watch,
+		.sock = sock,
+		.dir = dir,
+		.lock = -1,
+		.result = FETCH_RESULT,
+	};
+	int good = specs ? check(&w, specs, &e) : err_set(&e, ENOMEM, "refspecs");
+	if (good == 0)
+		good = serve(&w, &e);
+	if (good == 0) {
+		automsg m;
+		fetch_put_done(&m, &w.result);
+		good = msg_send(sock, &m, &e);
+	}
+	if (good < 0)
+		git_fetch_failed(sock, w.fault == SOURCES_OK ? SOURCES_INTERNAL : w.fault, e.msg);
+	atomic_store(&watch->ended, 1);
+	git_mirror_close(&w);
+	fd_close(&w.result.refs);
+	fd_close(&w.result.store);
+	free(specs);
+}
