@@ -1,11 +1,13 @@
-/* Aho and Corasick's automaton, laid out breadth first so that children lie beside each other. */
+/* Aho and Corasick's automaton. Children lie beside each other, and the only child of a state behind
+ * it, so that following one needle reads memory in order. */
 #include "executor/redact_automaton.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROW = 256, STATES_MAX = 1 << 24 };
+enum { ROW = 256, STATES_MAX = 1 << 24, LACKS_TODO = 1024 };
 
 void *region_take(struct redact_region *r, size_t n, struct err *e)
 {
@@ -94,10 +96,27 @@ static void rows_fill(struct automaton *a)
 	}
 }
 
-static void fails_fill(struct automaton *a)
+/* The states by depth, into order. False: out of memory. */
+static bool order_fill(const struct automaton *a, uint32_t *order)
 {
-	for (uint32_t s = 0; s < a->nstates; s++) {
-		uint32_t first = a->states[s].next_many >> 8;
+	uint32_t *places = calloc((size_t)a->longest + 2, sizeof *places);
+	if (!places)
+		return false;
+	for (uint32_t s = 0; s < a->nstates; s++)
+		places[a->states[s].depth + 1]++;
+	for (uint32_t depth = 1; depth <= a->longest; depth++)
+		places[depth] += places[depth - 1];
+	for (uint32_t s = 0; s < a->nstates; s++)
+		order[places[a->states[s].depth]++] = s;
+	free(places);
+	return true;
+}
+
+/* Where a state goes when nothing fits: its parents come before it in order. */
+static void fails_fill(struct automaton *a, const uint32_t *order)
+{
+	for (uint32_t k = 0; k < a->nstates; k++) {
+		uint32_t s = order[k], first = a->states[s].next_many >> 8;
 		uint32_t end = s ? first + (a->states[s].next_many & 255) : a->dense;
 		for (uint32_t i = s ? first : 1; i < end; i++) {
 			unsigned char c = (unsigned char)a->states[i].fail_byte;
@@ -109,6 +128,33 @@ static void fails_fill(struct automaton *a)
 	}
 }
 
+/* Number the states depth first; todo is room for as many as there are. */
+static void states_fill(struct automaton *a, struct span *spans, uint32_t *todo,
+			const struct needle *needles)
+{
+	uint32_t n = 1;
+	todo[0] = 0;
+	a->nstates = 1;
+	while (n) {
+		uint32_t s = todo[--n], first = a->nstates;
+		expand(a, spans, s, needles);
+		if (s == 0)
+			a->dense = a->nstates;
+		for (uint32_t i = a->nstates; i-- > first;)
+			todo[n++] = i;
+	}
+}
+
+static int build(struct automaton *a, const struct needle *needles, size_t n, uint32_t *todo,
+		 struct span *spans)
+{
+	spans[0].hi = (uint32_t)n;
+	for (size_t i = 0; i < n; i++)
+		a->longest = needles[i].n > a->longest ? needles[i].n : a->longest;
+	states_fill(a, spans, todo, needles);
+	return order_fill(a, todo) ? 0 : -1;
+}
+
 int automaton_build(struct automaton *a, struct needle *needles, size_t *n, struct redact_region *r,
 		    struct err *e)
 {
@@ -116,51 +162,40 @@ int automaton_build(struct automaton *a, struct needle *needles, size_t *n, stru
 	size_t states = count_states(needles, *n);
 	if (states >= STATES_MAX)
 		return err_set(e, E2BIG, "too many masks");
-	struct span *spans = calloc(states, sizeof *spans);
-	if (!spans)
-		return err_set(e, ENOMEM, "out of memory");
 	a->states = region_take(r, states * sizeof *a->states, e);
-	if (!a->states) {
-		free(spans);
+	if (!a->states)
 		return -1;
-	}
-	spans[0].hi = (uint32_t)*n;
-	a->nstates = 1;
-	for (uint32_t s = 0; s < a->nstates; s++) {
-		expand(a, spans, s, needles);
-		if (s == 0)
-			a->dense = a->nstates;
-	}
+	struct span *spans = calloc(states, sizeof *spans);
+	uint32_t *order = calloc(states, sizeof *order);
+	int result = spans && order ? build(a, needles, *n, order, spans) : -1;
 	free(spans);
-	for (size_t i = 0; i < *n; i++)
-		a->longest = needles[i].n > a->longest ? needles[i].n : a->longest;
-	a->rows = region_take(r, (size_t)a->dense * ROW * sizeof *a->rows, e);
-	if (!a->rows)
-		return -1;
-	rows_fill(a);
-	fails_fill(a);
-	return 0;
+	if (result < 0)
+		err_set(e, ENOMEM, "out of memory");
+	else
+		a->rows = region_take(r, (size_t)a->dense * ROW * sizeof *a->rows, e);
+	if (a->rows) {
+		rows_fill(a);
+		fails_fill(a, order);
+	}
+	free(order);
+	return a->rows ? 0 : -1;
 }
 
 uint32_t automaton_lacks(const struct automaton *a, uint32_t state)
 {
-	/* Children come after their parent in order of depth: the first leaf found is the nearest. */
-	uint32_t lo = state, hi = state + 1, lacks = 0;
-	while (lo < hi) {
-		uint32_t next_lo = UINT32_MAX, next_hi = 0;
-		for (uint32_t s = lo; s < hi; s++) {
-			const struct automaton_state *at = &a->states[s];
-			uint32_t first = at->next_many >> 8, many = at->next_many & 255;
-			if (at->out == at->depth)
-				return lacks;
-			if (many && first < next_lo)
-				next_lo = first;
-			if (many)
-				next_hi = first + many;
+	uint32_t todo[LACKS_TODO] = { state }, n = 1, least = UINT32_MAX;
+	uint32_t from = a->states[state].depth;
+	while (n) {
+		const struct automaton_state *s = &a->states[todo[--n]];
+		uint32_t first = s->next_many >> 8, many = s->next_many & 255;
+		if (s->out == s->depth) {
+			least = s->depth - from < least ? s->depth - from : least;
+			continue;
 		}
-		lo = next_lo;
-		hi = next_hi;
-		lacks++;
+		if (n + many > LACKS_TODO)
+			return 0;
+		for (uint32_t i = 0; i < many; i++)
+			todo[n++] = first + i;
 	}
-	return lacks;
+	return least;
 }

@@ -62,7 +62,8 @@ static inline uint32_t automaton_fail(const struct automaton *a, uint32_t state)
 	return a->states[state].fail_byte >> 8;
 }
 
-/* The fewest bytes that a needle still lacks in this state: 0 one ends here. */
+/* The fewest bytes that a needle still lacks in this state: 0 one ends here, or there are too many
+ * to tell. */
 uint32_t automaton_lacks(const struct automaton *a, uint32_t state) __attribute__((nonnull));
 
 #endif

@@ -24,24 +24,21 @@ static bool grow(struct ranges *r)
 	return true;
 }
 
-void ranges_add(struct ranges *r, uint64_t from, uint64_t to)
+/* The usual case: the last range grows. */
+static bool extend_last(struct ranges *r, uint64_t from, uint64_t to)
 {
-	size_t end = r->n, first;
-	struct range *last = end > r->head ? &r->v[end - 1] : NULL;
-	if (last && last->from <= from && last->to >= from && last->to <= to) {
-		last->to = to;
-		return;
-	}
-	while (end > r->head && r->v[end - 1].from > to)
-		end--;
-	for (first = end; first > r->head && r->v[first - 1].to >= from; first--) {
-		const struct range *one = &r->v[first - 1];
-		from = one->from < from ? one->from : from;
-		to = one->to > to ? one->to : to;
-	}
-	size_t behind = r->n - end;
+	struct range *last = r->n > r->head ? &r->v[r->n - 1] : NULL;
+	if (!last || last->from > from || last->to < from || last->to > to)
+		return false;
+	last->to = to;
+	return true;
+}
+
+/* In place of the ranges [first, end). */
+static void replace(struct ranges *r, size_t first, size_t end, const struct range *with)
+{
+	size_t behind = r->n - end, head = r->head;
 	if (first == end && r->n == r->cap) {
-		size_t head = r->head;
 		if (!grow(r)) {
 			r->failed = true;
 			return;
@@ -50,8 +47,24 @@ void ranges_add(struct ranges *r, uint64_t from, uint64_t to)
 		end -= head - r->head;
 	}
 	memmove(r->v + first + 1, r->v + end, behind * sizeof *r->v);
-	r->v[first] = (struct range){ from, to };
+	r->v[first] = *with;
 	r->n = first + 1 + behind;
+}
+
+void ranges_add(struct ranges *r, uint64_t from, uint64_t to)
+{
+	struct range all = { from, to };
+	size_t end = r->n, first;
+	if (extend_last(r, from, to))
+		return;
+	while (end > r->head && r->v[end - 1].from > to)
+		end--;
+	for (first = end; first > r->head && r->v[first - 1].to >= all.from; first--) {
+		const struct range *one = &r->v[first - 1];
+		all.from = one->from < all.from ? one->from : all.from;
+		all.to = one->to > all.to ? one->to : all.to;
+	}
+	replace(r, first, end, &all);
 }
 
 const struct range *ranges_first(const struct ranges *r)

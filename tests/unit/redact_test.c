@@ -1,12 +1,17 @@
 /* The redactor's rules: the vectors at every split, and what the vectors do not say. */
 #include "executor/redact.h"
 
+#include "executor/redact_stream.h"
+
 #include "base/fd.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 static struct redact_set *set_of(const char *const *secrets, const struct redact_opts *opts)
 {
@@ -382,6 +387,43 @@ START_TEST(memory_is_bounded)
 }
 END_TEST
 
+START_TEST(a_file_can_be_redacted)
+{
+	struct err e = { 0 };
+	struct redact_set *s = set_of(SECRETS("hunter2xyz"), NULL);
+	int ends[2];
+	autofd in = fd_sealed("in", "a hunter2xyz b", 14, &e);
+	ck_assert_int_ge(in, 0);
+	ck_assert_int_eq(lseek(in, 0, SEEK_SET), 0);
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_msg(redact_stream(in, ends[1], s, &e) == 0, "%s", e.msg);
+	close(ends[1]);
+	autobuf out = BUF(1024);
+	ck_assert_int_eq(fd_read_all(ends[0], &out, &e), 0);
+	close(ends[0]);
+	expect_bytes(&out, "a [MASKED] b", 12, "stream");
+	ck_assert_int_eq(redact_stream(-1, 1, s, &e), -1);
+	redact_set_free(s);
+}
+END_TEST
+
+/* No memory may be locked: it is said, and the set works all the same. Checks run in a child. */
+START_TEST(locked_memory_is_not_required)
+{
+	const struct rlimit none = { 0, 0 };
+	struct err e = { 0 };
+	ck_assert_int_eq(setrlimit(RLIMIT_MEMLOCK, &none), 0);
+	struct redact_set *s = redact_set_new(NULL, &e);
+	ck_assert_ptr_nonnull(s);
+	if (geteuid() != 0)
+		ck_assert(!redact_set_locked(s));
+	ck_assert_int_eq(redact_set_add(s, "S", "hunter2xyz", 10, &e), 0);
+	ck_assert_int_eq(redact_set_build(s, &e), 0);
+	expect_n(s, "a hunter2xyz b", 14, "a [MASKED] b", "not locked");
+	redact_set_free(s);
+}
+END_TEST
+
 START_TEST(a_built_set_is_immutable)
 {
 	struct err e = { 0 };
@@ -414,6 +456,8 @@ int main(void)
 		&the_mask_can_be_another,
 		&memory_is_bounded,
 		&a_built_set_is_immutable,
+		&a_file_can_be_redacted,
+		&locked_memory_is_not_required,
 	};
 	for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
 		tcase_add_test(rules, *tests[i]);
