@@ -6,6 +6,8 @@
  * both arrive as "") and are borrowed from the message. An fd field is -1 for none; a received one
  * is the caller's to close.
  *
+ * A JOB may come though no slot is free (its poll was under way): JOB_READY may wait until one is, the
+ * job is kept alive at the forge.
  * A job: JOB -> JOB_READY(go) -> ACCEPTED (the worker may go) or DROPPED (forget it) -> REPORTED.
  * JOB_READY(no go): the courier fails the job at the forge with `why` in its log, then REPORTED.
  * Cookies: the courier counts JOB's up from 1; the supervisor's own (ADOPT) have COURIER_ADOPTED
@@ -77,7 +79,8 @@ struct courier_job_ready {
 	const char *why; /* when go is 0 */
 	int log, events, doorbell;
 };
-/* A job of an earlier life: accepted then; shipped from where the forge says it stands. */
+/* A job of an earlier life, after the REGISTRATION it belongs to: accepted then; shipped from where the
+ * forge says it stands. */
 struct courier_adopt {
 	uint64_t cookie;
 	uint32_t idx;

@@ -16,6 +16,7 @@
 enum {
 	ARENA_MAX = 64 << 10,
 	BIG_PAYLOAD = 1 << 20, /* after one of these the heap is given back */
+	HELD_MS = 5 * 1000,    /* a poll under way for longer is held by the server */
 	SAY_MS = 10 * 1000,    /* how often the same is told */
 	ROTATE_RETRY_MS = 60 * 1000,
 	ROTATE_RETRY_CAP_MS = 3600 * 1000,
@@ -26,6 +27,7 @@ struct courier_poll {
 	struct courier_site *site;
 	struct courier_poll *next;
 	bool asked_news; /* a last_update went along */
+	uint64_t started_ms;
 };
 
 struct gitlab_runner site_runner(const struct courier_site *s)
@@ -48,12 +50,13 @@ static void say(struct courier_site *s, bool ok, const char *text)
 	if (!news && now - s->said_ms < SAY_MS)
 		return;
 	s->said_ms = now;
+	bool was_ailing = s->ailing;
 	s->ailing = !ok;
 	snprintf(s->said, sizeof s->said, "%s", text);
 	if (news && !ok)
 		log_warn("no jobs from the server", "registration", s->name, "err", text, NULL);
-	else if (news && *text)
-		log_info(text, "registration", s->name, NULL);
+	else if (news && was_ailing)
+		log_info("the server answers again", "registration", s->name, NULL);
 	hub_send(s->hub, COURIER_HEALTH, &health);
 	hub_tell_counts(s->hub);
 }
@@ -85,28 +88,19 @@ static bool poll_news(struct courier_poll *p, const struct http_reply *r)
 	return changed;
 }
 
-/* A job: false when it cannot even be named. */
-static bool take_job(struct courier_site *s, const struct http_reply *r)
+static int take_job(struct courier_site *s, const struct http_reply *r, struct err *e)
 {
-	struct err e = { 0 };
 	if (r->cut)
-		err_set(&e, EFBIG, "the job is too long");
-	else if (task_offer(s, r->body, r->body_len, &e) == 0)
-		return true;
-	char text[600];
-	snprintf(text, sizeof text, "a job was lost: %s", e.msg);
-	log_error(text, "registration", s->name, NULL);
-	return false;
+		err_set(e, EFBIG, "it is too long");
+	else if (task_offer(s, r->body, r->body_len, e) == 0)
+		return 0;
+	return err_wrap(e, "a job was lost");
 }
 
-static void report_poll(struct courier_site *s, enum gitlab_polled what, bool unhealthy,
-			const struct http_reply *r)
+/* The words for a poll that did not end well: 403, an error, a job that is none. */
+static void report_poll(struct courier_site *s, bool unhealthy, const struct http_reply *r)
 {
-	char text[GITLAB_TEXT_MAX];
-	if (what != GITLAB_POLL_REFUSED && what != GITLAB_POLL_FAILED) {
-		say(s, true, "");
-		return;
-	}
+	char text[GITLAB_TEXT_MAX + 60];
 	gitlab_reply_text(r, text);
 	if (unhealthy) {
 		size_t n = strlen(text);
@@ -125,11 +119,17 @@ static void poll_done(struct courier_call *c, const struct http_reply *r)
 		.pushed_back = c->retry.pushed_back,
 		.news = poll_news(p, r),
 	};
+	struct err e = { 0 };
 	poll_free(p);
-	if (end.what == GITLAB_POLL_JOB && !take_job(s, r))
+	if (end.what == GITLAB_POLL_JOB && take_job(s, r, &e) < 0)
 		end.what = GITLAB_POLL_FAILED;
 	bool unhealthy = gitlab_pace_ended(&s->pace, clock_ms(), end);
-	report_poll(s, end.what, unhealthy, r);
+	if (e.code)
+		say(s, false, e.msg);
+	else if (end.what == GITLAB_POLL_REFUSED || end.what == GITLAB_POLL_FAILED)
+		report_poll(s, unhealthy, r);
+	else
+		say(s, true, "");
 	if (r->body_len > BIG_PAYLOAD)
 		malloc_trim(0);
 	site_consider_all(s->hub);
@@ -143,6 +143,7 @@ static void poll_start(struct courier_site *s)
 	struct gitlab_runner g = site_runner(s);
 	*p = (struct courier_poll){ .site = s,
 				    .next = s->polls,
+				    .started_ms = clock_ms(),
 				    .asked_news = *s->last_update != '\0',
 				    .call = { .done = poll_done, .kind = HUB_POLL } };
 	s->polls = p;
@@ -158,20 +159,43 @@ static void polls_end(struct courier_site *s)
 		poll_free(s->polls);
 }
 
+/*
+ * End the polls that the server holds, or that wait for their next attempt. One that began a moment
+ * ago may be about to bring a job, which would be lost: it is left to its answer. Returns when to
+ * look again, in milliseconds; 0 when none is left.
+ */
+static uint64_t polls_let_go(struct courier_site *s, uint64_t now)
+{
+	uint64_t wait = 0;
+	for (struct courier_poll *p = s->polls, *next; p; p = next) {
+		next = p->next;
+		if (!p->call.wire.call || now - p->started_ms >= HELD_MS)
+			poll_free(p);
+		else if (!wait || p->started_ms + HELD_MS - now < wait)
+			wait = p->started_ms + HELD_MS - now;
+	}
+	return wait;
+}
+
 static void site_free(struct courier_site *s);
 
 static bool wants_jobs(const struct courier_site *s)
 {
-	return !s->forgotten && hub_free(s->hub) > 0 && (!s->limit || s->jobs < s->limit);
+	const struct courier_hub *h = s->hub;
+	if (s->forgotten || h->over || hub_free(h) == 0)
+		return false;
+	unsigned jobs = 0; /* those of the same registration with older settings count as well */
+	for (const struct courier_site *o = h->sites; o; o = o->next)
+		jobs += o->idx == s->idx ? o->jobs : 0;
+	return !s->limit || jobs < s->limit;
 }
 
-/* Polls that are no longer wanted end a moment later: an answer that is here already is heard. */
 static void consider(struct courier_site *s)
 {
 	uint64_t at = 0, now = clock_ms();
 	loop_timer_clear(s->hub->loop, &s->look);
 	if (!wants_jobs(s)) {
-		if (s->flying || (s->forgotten && !s->jobs))
+		if (s->flying || s->forgotten)
 			loop_timer(s->hub->loop, &s->look, 0);
 		return;
 	}
@@ -189,13 +213,15 @@ static void look_fired(struct timer *t)
 {
 	struct courier_site *s = (struct courier_site *)((char *)t -
 							 offsetof(struct courier_site, look));
-	if (s->forgotten && !s->jobs) {
-		site_free(s);
+	if (wants_jobs(s)) {
+		consider(s);
 		return;
 	}
-	if (!wants_jobs(s))
-		polls_end(s);
-	consider(s);
+	uint64_t wait = polls_let_go(s, clock_ms());
+	if (wait)
+		loop_timer(s->hub->loop, t, wait);
+	else if (s->forgotten && !s->jobs)
+		site_free(s);
 }
 
 void site_consider_all(struct courier_hub *h)
@@ -233,7 +259,7 @@ static void rotated(struct courier_call *c, const struct http_reply *r)
 		s->obtained = now;
 		s->expires = id.expires;
 		s->rotate_failures = 0;
-		polls_end(s); /* they wait in the old token's name */
+		polls_let_go(s, clock_ms()); /* they wait in the old token's name */
 		s->last_update[0] = '\0';
 		s->pace.next_ms = 0;
 		rotation_plan(s);
@@ -354,7 +380,6 @@ void site_forget(struct courier_hub *h, uint32_t idx)
 	if (!s)
 		return;
 	s->forgotten = true;
-	polls_end(s);
 	loop_timer_clear(h->loop, &s->look);
 	loop_timer_clear(h->loop, &s->rotation);
 	call_cancel(&s->rotate);
@@ -364,7 +389,7 @@ void site_forget(struct courier_hub *h, uint32_t idx)
 void site_job_gone(struct courier_site *s)
 {
 	s->jobs--;
-	consider(s);
+	site_consider_all(s->hub);
 }
 
 void site_free_all(struct courier_hub *h)

@@ -12,7 +12,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ACCEPT_TRIES = 5, ACCEPT_RETRY_MS = 500, ACCEPT_RETRY_CAP_MS = 8000 };
+enum {
+	PENDING_MS = 30 * 1000,
+	ACCEPT_TRIES = 5,
+	ACCEPT_RETRY_MS = 500,
+	ACCEPT_RETRY_CAP_MS = 8000
+};
 
 static struct courier_task *task_find(const struct courier_hub *h, uint64_t cookie)
 {
@@ -54,6 +59,30 @@ static struct courier_task *task_new(struct courier_site *s, uint64_t id, const 
 	return j;
 }
 
+static void accepted_or_not(struct courier_call *c, const struct http_reply *r);
+
+static void put_state(struct courier_task *j, const char *state, const char *reason)
+{
+	struct gitlab_runner g = site_runner(j->site);
+	struct gitlab_job wire = { j->id, secret_expose(&j->token), j->debug_trace };
+	struct gitlab_update u = { .state = state, .reason = reason };
+	j->call.done = accepted_or_not;
+	j->call.kind = HUB_ACCEPT;
+	j->call.broken = gitlab_update(&g, &wire, &u, &j->call.request, &j->call.built) < 0;
+	call_start(&j->call, j->hub, j->site->http);
+}
+
+static void drop(struct courier_task *j, const char *why)
+{
+	struct courier_dropped m = { j->cookie, why };
+	hub_send(j->hub, COURIER_DROPPED, &m);
+	task_free(j);
+}
+
+/* --- offered --- */
+
+static void offer_due(struct timer *t);
+
 int task_offer(struct courier_site *s, const char *body, size_t n, struct err *e)
 {
 	struct gitlab_offer o;
@@ -78,32 +107,35 @@ int task_offer(struct courier_site *s, const char *body, size_t n, struct err *e
 			.payload = payload,
 		};
 		hub_send(s->hub, COURIER_JOB, &m);
+		j->due.fire = offer_due;
+		loop_timer(s->hub->loop, &j->due, PENDING_MS);
 	}
 	explicit_bzero(&o, sizeof o);
 	return j ? 0 : -1;
 }
 
+/* A supervisor that has no slot yet: the forge is told that the job is not forgotten. */
+static void kept_alive(struct courier_call *c, const struct http_reply *r)
+{
+	struct courier_task *j = (struct courier_task *)((char *)c -
+							 offsetof(struct courier_task, call));
+	if (j->stage == TASK_ACCEPTING) /* the supervisor was ready in the meantime */
+		put_state(j, "running", "");
+	else if (gitlab_accept_read(r) == GITLAB_ACCEPT_DROP)
+		drop(j, "the server no longer has it for this runner");
+	else
+		loop_timer(j->hub->loop, &j->due, PENDING_MS);
+}
+
+static void offer_due(struct timer *t)
+{
+	struct courier_task *j = (struct courier_task *)((char *)t -
+							 offsetof(struct courier_task, due));
+	put_state(j, "pending", "");
+	j->call.done = kept_alive;
+}
+
 /* --- accepting --- */
-
-static void accepted_or_not(struct courier_call *c, const struct http_reply *r);
-
-static void put_state(struct courier_task *j, const char *state, const char *reason)
-{
-	struct gitlab_runner g = site_runner(j->site);
-	struct gitlab_job wire = { j->id, secret_expose(&j->token), j->debug_trace };
-	struct gitlab_update u = { .state = state, .reason = reason };
-	j->call.done = accepted_or_not;
-	j->call.kind = HUB_ACCEPT;
-	j->call.broken = gitlab_update(&g, &wire, &u, &j->call.request, &j->call.built) < 0;
-	call_start(&j->call, j->hub, j->site->http);
-}
-
-static void drop(struct courier_task *j, const char *why)
-{
-	struct courier_dropped m = { j->cookie, why };
-	hub_send(j->hub, COURIER_DROPPED, &m);
-	task_free(j);
-}
 
 static void accept_fired(struct timer *t)
 {
@@ -185,7 +217,9 @@ void task_ready(struct courier_hub *h, const struct courier_job_ready *r)
 	if (!r->go && refuse(j, r->why, &e) < 0)
 		log_error("a refused job has no last word", "err", e.msg, NULL);
 	j->stage = TASK_ACCEPTING;
-	put_state(j, "running", "");
+	loop_timer_clear(h->loop, &j->due);
+	if (!j->call.active)
+		put_state(j, "running", "");
 }
 
 void task_adopt(struct courier_hub *h, const struct courier_adopt *a)

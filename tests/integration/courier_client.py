@@ -109,11 +109,12 @@ class Journal:
 class Courier:
     """A running courier."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *more: Path, ids: str = "-") -> None:
         build = Path(os.environ.get("COURSER_BUILD") or Path(__file__).resolve().parents[2] / "build")
         self.directory = directory
+        self.sanitized = b"__asan_init" in (build / "courser-courier").read_bytes()
         self.ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.pid = os.posix_spawn(build / "courser-courier", ["courier", "-", str(directory)], {},
+        self.pid = os.posix_spawn(build / "courser-courier", ["courier", ids, *map(str, (directory, *more))], {},
                                   file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), 3)])
         theirs.close()
         self.seen: list[tuple[str, dict[str, Any]]] = []

@@ -94,6 +94,7 @@ def test_drain_ends_polls_and_lets_jobs_go_on(gitlab, courier):
     job = gitlab.queue(script=["true"])
     _, journal = courier.take()
     courier.send("DRAIN", on=1)
+    time.sleep(0.3)
     gitlab.queue(script=["true"])
     courier.none("JOB", 0.5)
     journal.write("still here\n")
@@ -380,16 +381,23 @@ def test_cancel_graceful_then_forced(gitlab, courier):
 
 
 @pytest.mark.timeout(90)
-def test_cancel_of_a_silent_job_is_heard_within_half_a_minute(gitlab, courier):
+def test_half_a_minute_of_silence(gitlab, courier):
+    """A cancel is heard although the job prints nothing; a job that waits for a slot is kept alive."""
     job, taken = offered(gitlab, courier)
     ready(courier, taken)
     courier.wait("ACCEPTED")
+    waiting = gitlab.queue(script=["true"])
+    late = courier.wait("JOB")
     time.sleep(0.2)
     job.cancel(graceful=True)
     start = time.monotonic()
     assert courier.wait("CANCEL", timeout=35)["graceful"] == 1
     assert time.monotonic() - start < 31
     assert job.updates[-1]["output"] == {"checksum": "crc32:00000000", "bytesize": 0}
+    waiting.wait_until(lambda one: one.updates, 5)
+    assert waiting.updates[0]["state"] == "pending" and waiting.state == "waiting"
+    ready(courier, late).end()
+    assert waiting.wait().state == "success"
 
 
 # --- after a restart -----------------------------------------------------------------------------------
@@ -503,7 +511,7 @@ def test_a_wild_server_harms_no_other(gitlab, courier, kind):
             courier.send("CAPACITY", slots=4, seen=taken["cookie"])
             time.sleep(0.2)
         with open(f"/proc/{courier.pid}/statm") as f:
-            assert int(f.read().split()[1]) * 4096 < 100 << 20
+            assert int(f.read().split()[1]) * 4096 < 100 << 20 or courier.sanitized
     finally:
         wild.close()
 
@@ -520,6 +528,26 @@ def test_two_servers_at_once(gitlab, courier):
         for idx, job in jobs.items():
             assert job.wait().text == f"of {idx}\n"
         assert not other.problems()
+
+
+def test_a_server_is_found_by_name(gitlab, courier):
+    courier.register(gitlab.url.replace("127.0.0.1", "localhost"), gitlab.token)
+    job = gitlab.queue(script=["true"])
+    assert courier.wait("JOB")["job_id"] == job.id
+
+
+def test_new_settings_keep_the_jobs_and_the_limit(gitlab, courier):
+    job, taken = offered(gitlab, courier)
+    journal = ready(courier, taken)
+    courier.wait("ACCEPTED")
+    courier.register(gitlab.url, gitlab.token, limit=1)
+    gitlab.queue(script=["true"])
+    courier.none("JOB", 0.4)
+    journal.write("to the end\n")
+    journal.end()
+    courier.wait("REPORTED", ok=1)
+    assert job.text == "to the end\n"
+    courier.wait("JOB")
 
 
 def test_a_forgotten_registration_ships_its_jobs_to_the_end(gitlab, courier):
@@ -551,10 +579,10 @@ def run_one(gitlab: GitLab, courier: Courier, **how) -> None:
 def test_private_authority_and_client_certificate(authority: Authority, tmp_path):
     server, client = authority.issue("server"), authority.issue("client")
     with GitLab(cert=server.cert, key=server.key, client_ca=authority.ca) as gitlab:
-        with Courier(tmp_path) as courier:
+        with Courier(tmp_path, authority.directory) as courier:
             courier.register(gitlab.url, gitlab.token)
             assert "certificate" in courier.wait("HEALTH", ok=0)["text"]
-        with Courier(tmp_path) as courier:
+        with Courier(tmp_path, authority.directory) as courier:
             run_one(gitlab, courier, ca_file=authority.ca, cert_file=client.cert, key_file=client.key)
 
 
@@ -576,9 +604,10 @@ def test_through_a_proxy(gitlab, courier):
         assert proxy.connected
 
 
-def test_through_a_proxy_with_tls(authority: Authority, courier):
+def test_through_a_proxy_with_tls(authority: Authority, tmp_path):
     server = authority.issue("server3")
-    with GitLab(cert=server.cert, key=server.key) as gitlab, Proxy("me", "secret") as proxy:
+    with GitLab(cert=server.cert, key=server.key) as gitlab, Proxy("me", "secret") as proxy, \
+            Courier(tmp_path, authority.directory) as courier:
         run_one(gitlab, courier, proxy=proxy.url, ca_file=authority.ca)
         assert proxy.connected
 
@@ -651,7 +680,8 @@ def test_two_hundred_megabytes(gitlab, courier):
     peak = next(int(line.split()[1]) for line in Path(f"/proc/{courier.pid}/status").read_text().splitlines()
                 if line.startswith("VmHWM"))
     print(f"{len(job.data) >> 20} MiB in {seconds:.2f} s, peak {peak >> 10} MiB")
-    assert peak < 20 << 10 and seconds < 30
+    assert seconds < 30
+    assert peak < 20 << 10 or courier.sanitized
 
 
 def test_many_jobs_at_once(gitlab, courier):
