@@ -1,18 +1,24 @@
-/* courser-courier: everything that is said to a forge. fd 3 is the supervisor (courier.h). */
+/*
+ * courser-courier UID:GID|- [DIRECTORY]...: everything that is said to a forge. fd 3 is the supervisor
+ * (courier.h); the directories are those of the certificate files that registrations name.
+ */
 #include "base/fd.h"
 #include "base/log.h"
 #include "protocol/http.h"
+#include "protocol/vault_json.h"
 #include "runner/courier.h"
 #include "runner/courier_once.h"
 #include "runner/courier_site.h"
 #include "runner/courier_task.h"
+#include "sandbox/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 
-enum { SUPERVISOR = 3 };
+enum { SUPERVISOR = 3, CERT_DIRS = 32, FILES = 16384 };
 
 struct main_source {
 	struct source source;
@@ -122,13 +128,52 @@ static int serve(struct err *e)
 	return r;
 }
 
+/* What resolving names and TLS need to read. */
+static const char *const needed[] = {
+	"/etc/ssl",
+	"/usr/share/ca-certificates",
+	"/usr/local/share/ca-certificates",
+	"/etc/resolv.conf",
+	"/run/systemd/resolve",
+	"/etc/hosts",
+	"/etc/nsswitch.conf",
+	"/etc/host.conf",
+	"/etc/gai.conf",
+	"/etc/services",
+	"/usr/lib",
+	"/lib",
+	"/lib64",
+	"/dev/null",
+	"/dev/urandom",
+};
+
+enum { NEEDED = sizeof needed / sizeof *needed };
+
+/* Before the first byte of input: ids (argv[1]), no privileges, and no files but what is needed and
+ * the directories of certificates (the further arguments). */
+static int confine(int argc, char **argv, struct err *e)
+{
+	struct confine_path paths[NEEDED + CERT_DIRS];
+	struct confine c = {
+		.profile = "courier", .paths = paths, .nofile = FILES, .allow_network = true
+	};
+	if (argc < 2 || argc - 2 > CERT_DIRS)
+		return err_set(e, EINVAL, "usage: courier UID:GID|- [DIRECTORY]...");
+	for (size_t i = 0; i < NEEDED; i++)
+		paths[c.npaths++] = (struct confine_path){ AT_FDCWD, needed[i],
+							   CONFINE_READ | CONFINE_OPTIONAL };
+	for (int i = 2; i < argc; i++)
+		paths[c.npaths++] = (struct confine_path){ AT_FDCWD, argv[i],
+							   CONFINE_READ | CONFINE_OPTIONAL };
+	return confine_ids(&c, argv[1], e) < 0 ? -1 : confine_role(&c, e);
+}
+
 int main(int argc, char **argv)
 {
 	struct err e = { 0 };
-	(void)argc;
-	(void)argv;
 	log_setup("courier", LOG_INFO);
-	if (http_init(&e) < 0 || serve(&e) < 0) {
+	vault_json_guard(); /* payloads hold tokens */
+	if (http_init(&e) < 0 || confine(argc, argv, &e) < 0 || serve(&e) < 0) {
 		log_error("courier ends", "err", e.msg, NULL);
 		return 1;
 	}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from courier_client import SYSTEM_ID, Courier, Journal
+from machine import require
 
 from tests.forge.certs import Authority
 from tests.forge.gitlab import GitLab
@@ -435,6 +436,30 @@ def test_a_dead_worker_is_reported_to_the_last_byte(gitlab, courier, tmp_path):
     assert job.state == "failed" and job.failure_reason == "script_failure" and job.text == "its last words"
 
 
+# --- what it may do ---
+
+
+def test_it_has_given_up_what_it_does_not_need(gitlab, tmp_path):
+    require(os.geteuid() == 0, "root")
+    tmp_path.chmod(0o755)
+    with Courier(tmp_path, ids="54321:54322") as courier:
+        run_one(gitlab, courier)
+        lines = Path(f"/proc/{courier.pid}/status").read_text().splitlines()
+        status = dict(line.split(":", 1) for line in lines)
+        assert status["Uid"].split() == ["54321"] * 4 and status["Gid"].split() == ["54322"] * 4
+        assert not status["Groups"].split() and status["NoNewPrivs"].split() == ["1"]
+        assert status["Seccomp"].split() == ["2"]
+        assert all(int(status[name], 16) == 0 for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))
+
+
+def test_files_that_were_not_named_are_out_of_reach(authority: Authority, tmp_path):
+    server = authority.issue("server4")
+    with GitLab(cert=server.cert, key=server.key) as gitlab, Courier(tmp_path) as courier:
+        require(not courier.sanitized, "a build without sanitizers")
+        courier.register(gitlab.url, gitlab.token, ca_file=authority.ca)
+        assert authority.ca in courier.wait("HEALTH", ok=0)["text"]
+
+
 # --- several servers -----------------------------------------------------------------------------------
 
 
@@ -541,6 +566,7 @@ def test_new_settings_keep_the_jobs_and_the_limit(gitlab, courier):
     journal = ready(courier, taken)
     courier.wait("ACCEPTED")
     courier.register(gitlab.url, gitlab.token, limit=1)
+    time.sleep(0.3)
     gitlab.queue(script=["true"])
     courier.none("JOB", 0.4)
     journal.write("to the end\n")
@@ -555,6 +581,7 @@ def test_a_forgotten_registration_ships_its_jobs_to_the_end(gitlab, courier):
     journal = ready(courier, taken)
     courier.wait("ACCEPTED")
     courier.send("FORGET", idx=1)
+    time.sleep(0.3)
     gitlab.queue(script=["true"])
     courier.none("JOB", 0.4)
     journal.write("the end\n")
