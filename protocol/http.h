@@ -53,6 +53,8 @@ struct http_request {
 	size_t max_body;     /* of the answer; more is cut off, and the connection with it */
 	unsigned timeout_ms; /* the whole request; 0 = 60 s */
 	unsigned stall_ms;   /* ends it when nothing moves for so long; 0: not watched */
+	bool once;           /* a second one would have a second effect: on a connection of its own,
+			      * since libcurl repeats what a reused one swallowed */
 	void (*done)(struct http_request *r, const struct http_reply *reply);
 	struct http_call *call; /* private: NULL when not under way */
 };

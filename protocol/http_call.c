@@ -172,6 +172,7 @@ static void set_rules(struct http_call *c)
 	curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c->easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, c->r->once ? 1L : 0L);
 	curl_easy_setopt(c->easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(c->easy, CURLOPT_PROXY, h->text[TEXT_PROXY]); /* "": none at all */
 	curl_easy_setopt(c->easy, CURLOPT_NOPROXY, h->text[TEXT_NO_PROXY]);
