@@ -1,25 +1,31 @@
 /*
  * A job's secrets: the worker asks a keeper for them; the keeper holds what opens the vault. Here
- * are the messages between the two (base/msg, fd 3 of the keeper) and the worker's side.
+ * are the messages between the two (base/msg) and the worker's side.
  *
- * worker to keeper                                  reply
- * READ    struct secrets_read, in its order         VALUE or FAILED; NOTEs may come before it
- * LEAVE                                             DONE: everything revoked; the keeper exits
- *
+ * worker to keeper (its fd 3)
+ *   READ       struct secrets_read in its order; answered by VALUE or FAILED, NOTEs and MASKs before
+ *   LEAVE      answered by DONE when everything is revoked; the keeper exits
  * keeper to worker
- * VALUE   str name, bytes value, u32 fds            fds 1: value is empty and in the memfd that is
- * sent FAILED  str name, u32 enum secrets_class, str text NOTE    str text a warning of the server,
- * for the job's log DONE    u32 revoked, u32 failed, str text
+ *   VALUE      str name, bytes value, u32 fds: 1 when value is empty and in the memfd that is sent
+ *   MASK       bytes value, u32 fds: a string within the value that follows
+ *   FAILED     str name, u32 enum secrets_class, str text
+ *   NOTE       str text: a warning of the server, for the job's log
+ *   DONE       u32 revoked, u32 failed, str text
+ * keeper to supervisor (its fd 4)
+ *   REVOCABLE  u32 id, bytes record: a line without its newline; replaces what id was
+ *   GONE       u32 id: revoked, forget the record
  *
- * keeper to supervisor (fd 4)
- * REVOCABLE u32 id, bytes record                    what another keeper needs to revoke it;
- * replaces id GONE      u32 id                                  revoked or expired: forget the
- * record
+ * Its fd 5 is a memfd of settings, a key=value a line (values as str_quote writes them): ca_file,
+ * cert_file, key_file, proxy, no_proxy, allowed (vault.allowed), job (for the audit), life_max_s
+ * (the job's timeout and 300: no token outlives it). fd 6: the audit log, appended to.
+ * With a second argument "revoke" fd 4 is a memfd of records, one a line: they are revoked, DONE
+ * goes to fd 3 if there is one, and the exit status is 0 only if none failed.
  */
 #ifndef EXECUTOR_SECRETS_H
 #define EXECUTOR_SECRETS_H
 
 #include "base/msg.h"
+#include "base/secret.h"
 #include "executor/say.h"
 #include "executor/vars.h"
 #include "protocol/job.h"
@@ -31,6 +37,7 @@ enum secrets_type {
 	SECRETS_FAILED,
 	SECRETS_NOTE,
 	SECRETS_DONE,
+	SECRETS_MASK,
 	SECRETS_REVOCABLE = 128,
 	SECRETS_GONE,
 };
@@ -57,7 +64,15 @@ void secrets_put_read(struct msg *m, const struct secrets_read *r) __attribute__
 /* Strings point into m. Malformed fields show in msg_end. */
 void secrets_get_read(struct msg *m, struct secrets_read *ret) __attribute__((nonnull));
 
+/* Bytes with "u32 fds" behind them. The fd that put made is the caller's to close after msg_send; -1
+ * none. get reads the message to its end. */
+int secrets_put_bytes(struct msg *m, const void *p, size_t n, int *ret_fd, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+int secrets_get_bytes(struct msg *m, struct secret *ret, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 enum {
+	SECRETS_VALUE_MAX = 8 << 20,
 	SECRETS_INLINE_MAX = 32 << 10, /* a longer value goes by memfd */
 	SECRETS_ANSWER_MS = 90 * 1000, /* the keeper's budget for one READ is 60 s */
 	SECRETS_LEAVE_MS = 15 * 1000,  /* the keeper revokes within 10 s */
@@ -81,7 +96,8 @@ struct secrets_job {
 
 /*
  * Expand, ask and define each secret as a variable {masked, raw, file as its entry says}; vars has
- * been resolved before and is resolved again. Says GitLab's lines; tries SECRETS_RETRIEVAL_ATTEMPTS
+ * been resolved before and is resolved again. Says GitLab's lines (the section
+ * "Resolving secrets" is the caller's); tries SECRETS_RETRIEVAL_ATTEMPTS
  * times. -1: s->failure has the class and e the text, "resolving secrets: …", without a secret in
  * it.
  */

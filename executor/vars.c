@@ -168,6 +168,12 @@ static const char *files_dir(const struct vars *v)
 	return dir ? dir->value : "";
 }
 
+int vars_mask(struct vars *v, const void *p, size_t n, struct err *e)
+{
+	struct var var = { .value = arena_strndup(v->arena, p, n, e), .n = n, .flags = VAR_MASKED };
+	return var.value ? shadow_add(v, &var, e) : -1;
+}
+
 /* What is being expanded: with the values as defined, or with what the job sees. */
 struct expansion {
 	const struct vars *vars;

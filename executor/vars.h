@@ -58,6 +58,10 @@ int vars_set_secret(struct vars *v, const char *key, const struct secret *value,
 int vars_add(struct vars *v, const struct job_var *var, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* A value that must be masked although no variable has it: a part of a secret. */
+int vars_mask(struct vars *v, const void *p, size_t n, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* Expand everything that was defined until now: fills content and env. May be called again after
  * more definitions. An error names the variable. */
 int vars_resolve(struct vars *v, struct err *e) __attribute__((nonnull, warn_unused_result));
