@@ -393,5 +393,10 @@ int vault_read(struct vault *v, const struct vault_want *w, struct vault_reply *
 	}
 	if (r == 0)
 		return 0;
-	return e->code == ENOENT ? -1 : err_wrap(e, "reading secret: reading from Vault");
+	if (e->code != ENOENT)
+		return err_wrap(e, "reading secret: reading from Vault");
+	size_t n = strlen(e->msg);
+	return n >= 2 && strcmp(e->msg + n - 2, ": ") == 0 ? /* a 404 without words */
+		       err_set(e, ENOENT, "there is no such secret")
+							   : -1;
 }

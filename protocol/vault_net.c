@@ -212,6 +212,7 @@ static int prepare(struct vault_try *t, struct err *e)
 		.body_len = c->body ? c->body->len : 0,
 		.body_fd = -1,
 		.max_body = VAULT_REPLY_MAX,
+		.once = c->once,
 		.done = on_done,
 		.headers = t->headers,
 	};
