@@ -110,7 +110,7 @@ struct json_at json_at_index(const struct json_at *up, size_t index)
 	return at_value((struct json_at){ up, NULL, index, json_array_get(up->value, index) });
 }
 
-/* "steps[2].timeout" into b; a key with control bytes is cut by b's limit or shown as '?'. */
+/* "steps[2].timeout" into b. */
 static int path_put(const struct json_at *at, struct buf *b, struct err *e)
 {
 	const struct json_at *chain[JSON_DEPTH_MAX];
@@ -123,10 +123,15 @@ static int path_put(const struct json_at *at, struct buf *b, struct err *e)
 		if (r < 0)
 			return -1;
 	}
-	for (size_t i = 0; i < b->len; i++)
-		if (!str_is_printable(b->p + i, 1))
-			b->p[i] = '?';
 	return 0;
+}
+
+/* One line, whatever it quotes. */
+static void make_printable(char *s)
+{
+	for (; *s; s++)
+		if (!str_is_printable(s, 1))
+			*s = '?';
 }
 
 int json_at_fail(const struct json_at *at, struct err *e, const char *fmt, ...)
@@ -138,11 +143,10 @@ int json_at_fail(const struct json_at *at, struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	if (path_put(at, &path, &too_long) < 0)
-		return err_set(e, EINVAL, "%s…: %s", buf_cstr(&path), text);
-	if (!path.len)
-		return err_set(e, EINVAL, "%s", text);
-	return err_set(e, EINVAL, "%s: %s", path.p, text);
+	const char *more = path_put(at, &path, &too_long) < 0 ? "…" : "";
+	err_set(e, EINVAL, "%s%s%s%s", buf_cstr(&path), more, path.len ? ": " : "", text);
+	make_printable(e->msg);
+	return -1;
 }
 
 int json_at_object(const struct json_at *at, struct err *e)

@@ -25,7 +25,7 @@ struct yaml_pair;
  * NUL. An alias is the same node again, so line and col are where it was defined. */
 struct yaml_node {
 	enum yaml_kind kind;
-	bool plain; /* a scalar without quotes */
+	bool plain;         /* a scalar without quotes */
 	unsigned line, col; /* of its first character, from 1 */
 	unsigned last_line; /* of its last character */
 	unsigned indent;    /* column of its first key or '-', block style only; 0 in flow style */

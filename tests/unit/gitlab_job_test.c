@@ -290,6 +290,7 @@ static const struct refusal {
 	  "secrets.A.vault.server.auth.data.jwt: not a string" },
 	{ "features.failure_reasons", "\"x\"", "features.failure_reasons: not a list" },
 	{ "inputs", "[{\"value\": {}}]", "inputs[0].key: missing" },
+	{ "secrets", "{\"A\\nB\": 1}", "secrets.A?B: not an object" },
 	{ "inputs", "[{\"key\": \"a\"}]", "inputs[0].value.content: missing" },
 	{ "inputs", "[{\"key\": \"a\", \"value\": {\"type\": \"number\", \"content\": \"1\"}}]",
 	  "inputs[0].value.content: not the number that it is said to be" },

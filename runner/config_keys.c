@@ -1,0 +1,222 @@
+#include "runner/config_keys.h"
+
+#include "base/str.h"
+#include "runner/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SECOND = 1000, HOUR = 3600 * SECOND, KIB = 1024, NAME_BYTES = 64 };
+
+#define ROW(struct_, name_, type_, field, ...)                                                  \
+	{                                                                                       \
+		.name = (name_), .type = CONFIG_##type_, .to = offsetof(struct struct_, field), \
+		__VA_ARGS__                                                                     \
+	}
+#define KEY(...) ROW(config, __VA_ARGS__)
+#define RUN(...) ROW(config_runner, __VA_ARGS__)
+#define COUNTED(field) .count = offsetof(struct config_runner, field)
+
+static const char *const levels[] = { "debug", "info", "warn", "warning", "error", NULL };
+static const char *const formats[] = { "logfmt", NULL };
+static const char *const shells[] = { "bash", "sh", NULL };
+static const char *const networks[] = { "host", "none", NULL }; /* enum config_network */
+
+static const struct config_key file_keys[] = {
+	KEY("concurrent", COUNT, concurrent, .min = 1, .max = 1000, .standard = "1",
+	    .doc = "How many jobs run at once, of all runners together."),
+	KEY("check_interval", DURATION, check_interval_ms, .max = HOUR, .standard = "3",
+	    .doc = "How long to wait between two requests for a job; 0 means 3 s. A server with "
+		   "long polling answers as soon as there is one."),
+	KEY("log_level", WORD, log_level, .standard = "info", .words = levels,
+	    .doc = "The least level of the daemon's own log."),
+	KEY("log_format", WORD, log_format, .standard = "logfmt", .words = formats,
+	    .doc = "The form of the daemon's own log."),
+	KEY("listen_address", LINE, listen_address, .standard = "127.0.0.1:9464",
+	    .doc = "HOST:PORT of /metrics, /healthz and /readyz; empty: none."),
+	KEY("shutdown_timeout", DURATION, shutdown_timeout_ms, .max = 24ULL * HOUR,
+	    .standard = "30", .doc = "How long running jobs may go on after a second signal."),
+	KEY("connection_max_age", DURATION, connection_max_age_ms, .max = 24ULL * HOUR,
+	    .standard = "15m", .doc = "When a connection to a server is replaced."),
+	KEY("state_dir", PATH, state_dir, .standard = "",
+	    .doc = "Jobs, journals and the ledger. Default: /var/lib/courser, for a user "
+		   "$XDG_STATE_HOME/courser."),
+	KEY("cache_dir", PATH, cache_dir, .standard = "",
+	    .doc = "Mirrors and whatever may be deleted at any time. Default: /var/cache/courser, "
+		   "for a user $XDG_CACHE_HOME/courser."),
+	KEY("id_base", COUNT, id_base, .min = 65536, .max = 4000000000, .standard = "1879048192",
+	    .doc = "Root only: the first of the user and group ids that roles and jobs run as."),
+};
+
+static const struct config_key runner_keys[] = {
+	RUN("name", LINE, name, .standard = "", .doc = "Shown in job logs and metrics."),
+	RUN("url", URL, url, .standard = "", .doc = "Of the server; required."),
+	RUN("id", COUNT, id, .max = INT64_MAX, .standard = "0", .doc = "The server's number."),
+	RUN("token", SECRET, token, .standard = "", .doc = "The runner's authentication token."),
+	RUN("token_file", LINE, token_file, .standard = "",
+	    .doc = "Instead of token: the absolute path of a file that holds it, or the name of a "
+		   "systemd credential."),
+	RUN("token_obtained_at", TIME, token_obtained_at, .standard = "0",
+	    .doc = "When the token was obtained."),
+	RUN("token_expires_at", TIME, token_expires_at, .standard = "0",
+	    .doc = "When it ends; it is replaced at three quarters of its life."),
+	RUN("tls_ca_file", PATH, tls_ca_file, .standard = "", .doc = "CA certificates to trust."),
+	RUN("tls_cert_file", PATH, tls_cert_file, .standard = "", .doc = "Client certificate."),
+	RUN("tls_key_file", PATH, tls_key_file, .standard = "", .doc = "Its key."),
+	RUN("proxy", URL, proxy, .standard = "", .doc = "HTTP proxy to the server."),
+	RUN("no_proxy", LINE, no_proxy, .standard = "", .doc = "Hosts without it, with commas."),
+	RUN("clone_url", URL, clone_url, .standard = "",
+	    .doc = "Where to clone from when the server's own URL cannot be reached from here."),
+	RUN("limit", COUNT, limit, .max = 1000, .standard = "0",
+	    .doc = "How many jobs of this runner run at once; 0: as many as concurrent."),
+	RUN("request_concurrency", COUNT, request_concurrency, .min = 1, .max = 1000,
+	    .standard = "1", .doc = "How many requests for a job may be open at once."),
+	RUN("strict_check_interval", BOOL, strict_check_interval, .standard = "false",
+	    .doc = "Wait check_interval also after a job was received."),
+	RUN("unhealthy_requests_limit", COUNT, unhealthy_requests_limit, .min = 1, .max = 1000,
+	    .standard = "3", .doc = "After so many refusals in a row the runner pauses."),
+	RUN("unhealthy_interval", DURATION, unhealthy_interval_ms, .min = SECOND,
+	    .max = 24ULL * HOUR, .standard = "1h", .doc = "For so long."),
+	RUN("job_status_final_update_retry_limit", COUNT, job_status_final_update_retry_limit,
+	    .min = 1, .max = 1000, .standard = "10",
+	    .doc = "How often the final state of a job is sent before it is given up."),
+	RUN("output_limit", SIZE, output_limit, .min = KIB, .max = 1ULL << 40, .bare = KIB,
+	    .standard = "4096", .doc = "The most log that a job may have; a bare number is kB."),
+	RUN("shell", WORD, shell, .standard = "bash", .words = shells, .doc = "Of the scripts."),
+	RUN("builds_dir", PATH, builds_dir, .standard = "/builds",
+	    .doc = "Where projects are, inside the sandbox."),
+	RUN("environment", PAIRS, environment, COUNTED(nenvironment), .standard = "",
+	    .doc = "Variables for every job, K=V."),
+	RUN("feature_flags", PAIRS, feature_flags, COUNTED(nfeature_flags), .standard = "",
+	    .doc = "Feature flags by name; they outweigh the job's own."),
+	RUN("pre_get_sources_script", TEXT, pre_get_sources_script, .standard = "",
+	    .doc = "Runs before the sources are fetched."),
+	RUN("post_get_sources_script", TEXT, post_get_sources_script, .standard = "",
+	    .doc = "Runs after."),
+	RUN("pre_build_script", TEXT, pre_build_script, .standard = "",
+	    .doc = "Runs before each step's script, in its shell."),
+	RUN("post_build_script", TEXT, post_build_script, .standard = "", .doc = "Runs after."),
+	RUN("prepare_timeout", DURATION, prepare_timeout_ms, .max = 24ULL * HOUR, .standard = "0",
+	    .doc = "The most time for the preparation of a job; 0: the job's own timeout."),
+	RUN("get_sources_timeout", DURATION, get_sources_timeout_ms, .max = 24ULL * HOUR,
+	    .standard = "0", .doc = "The most time for its sources; 0: the job's own timeout."),
+	RUN("debug_trace_disabled", BOOL, debug_trace_disabled, .standard = "false",
+	    .doc = "Ignore CI_DEBUG_TRACE."),
+	RUN("network", CHOICE, network, .standard = "host", .words = networks,
+	    .doc = "Of a job: the host's, or none but loopback."),
+	RUN("mounts", LIST, mounts, COUNTED(nmounts), .standard = "",
+	    .doc = "Host directories in the sandbox: HOST:INSIDE[:ro|rw]."),
+	RUN("devices", LIST, devices, COUNTED(ndevices), .standard = "",
+	    .doc = "Device nodes in the sandbox: /dev/…"),
+	RUN("cancel.int", DURATION, cancel_int_ms, .max = HOUR, .standard = "10s",
+	    .doc = "How long a cancelled script has after SIGINT."),
+	RUN("cancel.term", DURATION, cancel_term_ms, .max = HOUR, .standard = "10s",
+	    .doc = "How long it has after SIGTERM, before everything is killed."),
+	RUN("drain", DURATION, drain_ms, .max = 2 * SECOND, .standard = "2s",
+	    .doc = "How long a background process may hold the log open after its step."),
+	RUN("tmp_size", SIZE, tmp_size, .max = 1ULL << 40, .bare = 1, .standard = "0",
+	    .doc = "The size of each of /tmp, /run, /dev/shm and HOME; 0: the built-in size."),
+	RUN("limits.nproc", COUNT, nproc, .max = 1 << 22, .standard = "0",
+	    .doc = "The most processes of a job (RLIMIT_NPROC); 0: the built-in limit."),
+	RUN("limits.nofile", COUNT, nofile, .max = 1 << 24, .standard = "0",
+	    .doc = "The most open files of a process; 0: the built-in limit."),
+	RUN("limits.fsize", SIZE, fsize, .max = 1ULL << 50, .bare = 1, .standard = "0",
+	    .doc = "The largest file; 0: no limit."),
+	RUN("vault.allowed", LIST, vault_allowed, COUNTED(nvault_allowed), .standard = "",
+	    .doc = "Addresses of the Vault servers that jobs may name; none listed: any."),
+	RUN("vault.ca_file", PATH, vault_ca_file, .standard = "",
+	    .doc = "CA certificates of the Vault servers."),
+	RUN("vault.timeout", DURATION, vault_timeout_ms, .min = SECOND, .max = HOUR,
+	    .standard = "60s", .doc = "The most time for one read of a secret."),
+};
+
+const struct config_level config_file_level = { "", file_keys, sizeof file_keys / sizeof *file_keys,
+						sizeof(struct config) };
+const struct config_level config_runner_level = { "runners", runner_keys,
+						  sizeof runner_keys / sizeof *runner_keys,
+						  sizeof(struct config_runner) };
+
+/* --- names -------------------------------------------------------------------------------------- */
+
+static bool same_name(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++)
+		if (*a != *b && !(*a == '_' && *b == '-'))
+			return false;
+	return *a == *b;
+}
+
+const struct config_key *config_key_find(const struct config_level *level, const char *name)
+{
+	for (size_t i = 0; i < level->n; i++)
+		if (same_name(level->keys[i].name, name))
+			return &level->keys[i];
+	return NULL;
+}
+
+bool config_key_is_prefix(const struct config_level *level, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	for (size_t i = 0; i < level->n; i++)
+		if (strncmp(level->keys[i].name, prefix, n) == 0 && level->keys[i].name[n] == '.')
+			return true;
+	return false;
+}
+
+const char *config_key_nearest(const struct config_level *level, const char *name)
+{
+	const char *names[NAME_BYTES + 1];
+	size_t n = 0;
+	while (n < level->n && n < NAME_BYTES) {
+		names[n] = level->keys[n].name;
+		n++;
+	}
+	if (!*level->name)
+		names[n++] = config_runner_level.name;
+	return str_nearest(name, names, n);
+}
+
+struct foreign {
+	const char *name, *why;
+};
+
+static const struct foreign foreigners[] = {
+	{ "executor", "courser has one executor: its own sandbox" },
+	{ "docker", "courser runs jobs without a container daemon" },
+	{ "kubernetes", "courser has one executor: its own sandbox" },
+	{ "custom", "courser has one executor: its own sandbox" },
+	{ "sentry_dsn", "courser reports nothing to Sentry" },
+	{ "session_server", "courser has no web terminal" },
+	{ "user", "ids are taken from id_base, a user for each slot" },
+	{ "safe_directory_checkout", "sources belong to the job's own user" },
+	{ "clean_git_config", "git configuration is always fresh" },
+};
+
+const char *config_key_foreign(const char *name)
+{
+	for (size_t i = 0; i < sizeof foreigners / sizeof *foreigners; i++)
+		if (same_name(foreigners[i].name, name))
+			return foreigners[i].why;
+	return NULL;
+}
+
+const char *config_type_name(enum config_type type)
+{
+	static const char *const names[CONFIG_TYPES] = {
+		[CONFIG_LINE] = "a line of text",
+		[CONFIG_TEXT] = "a text",
+		[CONFIG_SECRET] = "a line of text",
+		[CONFIG_PATH] = "an absolute path",
+		[CONFIG_URL] = "an http or https URL",
+		[CONFIG_WORD] = "a word",
+		[CONFIG_CHOICE] = "a word",
+		[CONFIG_BOOL] = "true or false",
+		[CONFIG_COUNT] = "a whole number",
+		[CONFIG_DURATION] = "a duration",
+		[CONFIG_SIZE] = "a size",
+		[CONFIG_TIME] = "a time",
+		[CONFIG_LIST] = "a list",
+		[CONFIG_PAIRS] = "a list of K=V",
+	};
+	return names[type];
+}
