@@ -84,14 +84,19 @@ void gitlab_reply_text(const struct http_reply *r, char ret[GITLAB_TEXT_MAX])
 		 message);
 }
 
-/* "+02:00" or "-0730" at s, in seconds. */
+/* Two digits at s, 0 for anything else. */
+static long two_digits(const char *s)
+{
+	return strspn(s, "0123456789") >= 2 ? (s[0] - '0') * 10L + (s[1] - '0') : 0;
+}
+
+/* "+02:00" at s, in seconds; 0 for "Z". */
 static long zone_seconds(const char *s)
 {
-	int hours, minutes;
-	char sign;
-	if (sscanf(s, "%c%2d:%2d", &sign, &hours, &minutes) != 3 || (sign != '+' && sign != '-'))
+	if ((*s != '+' && *s != '-') || strspn(s + 1, "0123456789") != 2 || s[3] != ':')
 		return 0;
-	return (sign == '-' ? -1 : 1) * (hours * 3600L + minutes * 60L);
+	long seconds = two_digits(s + 1) * 3600 + two_digits(s + 4) * 60;
+	return *s == '-' ? -seconds : seconds;
 }
 
 uint64_t gitlab_time(const char *text)

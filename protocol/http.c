@@ -308,8 +308,10 @@ void http_free(struct http *h)
 {
 	if (!h)
 		return;
-	while (h->pools)
-		pool_free(h->pools);
+	for (struct pool *p = h->pools, *next; p; p = next) {
+		next = p->next;
+		pool_free(p);
+	}
 	for (int i = 0; i < TEXTS; i++)
 		free(h->text[i]);
 	free(h);

@@ -161,7 +161,9 @@ static void set_limits(struct http_call *c)
 	curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)h->connect_ms);
 	curl_easy_setopt(c->easy, CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_AGE_S);
 	curl_easy_setopt(c->easy, CURLOPT_MAXAGE_CONN, (long)CONNECTION_IDLE_S);
-	curl_easy_setopt(c->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(c->easy, CURLOPT_TCP_KEEPALIVE, 1L); /* a held poll is silent for long */
+	curl_easy_setopt(c->easy, CURLOPT_TCP_KEEPIDLE, 30L);
+	curl_easy_setopt(c->easy, CURLOPT_TCP_KEEPINTVL, 10L);
 	curl_easy_setopt(c->easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
 }

@@ -68,10 +68,15 @@ static int check_bytes(const char *text, struct err *e)
 	return 0;
 }
 
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
 static int add_lower(struct buf *b, const char *s, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i++)
-		if (buf_char(b, (char)tolower((unsigned char)s[i]), e) < 0)
+		if (buf_char(b, lower(s[i]), e) < 0)
 			return -1;
 	return 0;
 }

@@ -182,6 +182,8 @@ void once_ask(struct courier_hub *h, const struct courier_oneshot *o)
 
 void once_free_all(struct courier_hub *h)
 {
-	while (h->onces)
-		once_free(h->onces);
+	for (struct courier_once *o = h->onces, *next; o; o = next) {
+		next = o->next;
+		once_free(o);
+	}
 }

@@ -155,8 +155,10 @@ static void poll_start(struct courier_site *s)
 
 static void polls_end(struct courier_site *s)
 {
-	while (s->polls)
-		poll_free(s->polls);
+	for (struct courier_poll *p = s->polls, *next; p; p = next) {
+		next = p->next;
+		poll_free(p);
+	}
 }
 
 /*
@@ -394,6 +396,8 @@ void site_job_gone(struct courier_site *s)
 
 void site_free_all(struct courier_hub *h)
 {
-	while (h->sites)
-		site_free(h->sites);
+	for (struct courier_site *s = h->sites, *next; s; s = next) {
+		next = s->next;
+		site_free(s);
+	}
 }

@@ -247,6 +247,8 @@ void task_adopt(struct courier_hub *h, const struct courier_adopt *a)
 
 void task_free_all(struct courier_hub *h)
 {
-	while (h->tasks)
-		task_free(h->tasks);
+	for (struct courier_task *j = h->tasks, *next; j; j = next) {
+		next = j->next;
+		task_free(j);
+	}
 }
