@@ -1,0 +1,228 @@
+#include "executor/sources.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "executor/sources_modules.h"
+#include "executor/sources_talk.h"
+
+#include <stdio.h>
+
+enum { FIRST_PAUSE_MS = 5000, LONGEST_PAUSE_MS = 300000 };
+
+static int open_packer(struct sources_job *s, struct err *e)
+{
+	int sock = s->packer(s->arg, e);
+	return sock < 0 ? sources_fail(s, SOURCES_INTERNAL) : sock;
+}
+
+static unsigned seconds_left(const struct sources_job *s)
+{
+	uint64_t now = clock_ms();
+	if (!s->deadline_ms)
+		return 0;
+	return s->deadline_ms > now + 1000 ? (unsigned)((s->deadline_ms - now) / 1000) : 1;
+}
+
+static int fetch(struct sources_job *s, enum fetch_force force, struct fetch_result *ret,
+		 struct err *e)
+{
+	const struct job_sources *from = &s->job->sources;
+	struct fetch_request r = {
+		.url = from->url,
+		.user = from->user,
+		.token = from->token,
+		.sha = from->sha,
+		.object_format = from->object_format,
+		.refspecs = from->refspecs,
+		.nrefspecs = from->nrefspecs,
+		.depth = s->plan->depth,
+		.timeout_s = seconds_left(s),
+		.force = force,
+		.own = true,
+	};
+	if (sources_fetch(s, &r, ret, e) < 0)
+		return -1;
+	s->hit = ret->hit;
+	return 0;
+}
+
+static bool keeps(const struct sources_job *s)
+{
+	return s->tree_kept && s->plan->strategy == SOURCES_FETCH;
+}
+
+static int check_out(struct sources_job *s, int packer, int refs, struct pack_result *ret,
+		     struct err *e)
+{
+	struct pack_checkout c = {
+		.tree = s->tree,
+		.parent = "",
+		.name = "",
+		.worktree = "",
+		.alternates = s->objects,
+		.sha = s->job->sources.sha,
+		.url = s->job->sources.url,
+		.clean = s->plan->clean,
+		.state = keeps(s) ? PACK_KEPT : PACK_FRESH,
+		.files = s->plan->checkout,
+		.modules = s->plan->modules != MODULES_NONE,
+		.refs = refs,
+		.store = -1,
+	};
+	automsg m;
+	pack_put_checkout(&m, &c);
+	return sources_pack(s, packer, &m, ret, e);
+}
+
+static void say_checkout(struct sources_job *s)
+{
+	if (!keeps(s))
+		sources_say(s, SAY_NOTICE, "Created fresh repository.");
+	if (s->plan->checkout)
+		sources_say(s, SAY_NOTICE, "Checking out %.8s as detached HEAD (ref is %s)...",
+			    s->job->sources.sha, s->job->sources.ref);
+	else
+		sources_say(s, SAY_NOTICE, "Skipping Git checkout");
+}
+
+/* Fetch and check out; a damaged mirror is rebuilt once and used again. */
+static int get_own(struct sources_job *s, int packer, struct pack_result *ret, struct err *e)
+{
+	for (enum fetch_force force = FETCH_NORMAL;; force = FETCH_REBUILD) {
+		struct fetch_result got = FETCH_RESULT;
+		if (fetch(s, force, &got, e) < 0)
+			return -1;
+		autofd refs = got.refs;
+		fd_close(&got.store);
+		if (force == FETCH_NORMAL)
+			say_checkout(s);
+		if (check_out(s, packer, refs, ret, e) == 0)
+			return 0;
+		if (s->fault != SOURCES_CORRUPT || force == FETCH_REBUILD)
+			return -1;
+		sources_say(s, SAY_WARNING,
+			    "Objects are missing or damaged (%s), fetching them anew.", e->msg);
+		err_clear(e);
+	}
+}
+
+static int get_modules(struct sources_job *s, int packer, int list, struct err *e)
+{
+	static const char *const lines[] = {
+		[MODULES_NONE] = "Skipping Git submodules setup",
+		[MODULES_NORMAL] = "Updating/initializing submodules...",
+		[MODULES_RECURSIVE] = "Updating/initializing submodules recursively...",
+	};
+	struct sources_repo own = { ".git", "", s->job->sources.url, 0 };
+	sources_say(s, SAY_NOTICE, "%s", lines[s->plan->modules]);
+	return list < 0 ? 0 : sources_modules_get(s, packer, &own, list, e);
+}
+
+static int get_once(struct sources_job *s, struct err *e)
+{
+	struct pack_result packed = PACK_RESULT;
+	if (s->plan->depth)
+		sources_say(s, SAY_NOTICE, "Fetching changes with git depth set to %u...",
+			    s->plan->depth);
+	else
+		sources_say(s, SAY_NOTICE, "Fetching changes...");
+	autofd packer = open_packer(s, e);
+	if (packer < 0 || get_own(s, packer, &packed, e) < 0)
+		return -1;
+	autofd list = packed.modules;
+	return get_modules(s, packer, list, e);
+}
+
+static bool hopeless(enum sources_fault f)
+{
+	return f == SOURCES_CONFIG || f == SOURCES_HOSTILE || f == SOURCES_CANCELLED;
+}
+
+static int get_repository(struct sources_job *s, struct err *e)
+{
+	uint64_t pause = FIRST_PAUSE_MS;
+	for (unsigned i = 1;; i++) {
+		if (get_once(s, e) == 0)
+			return 0;
+		bool out_of_time = s->deadline_ms && clock_ms() >= s->deadline_ms;
+		if (i >= s->plan->attempts || hopeless(s->fault) || out_of_time)
+			return -1;
+		sources_say(s, SAY_WARNING, "%s: %s", sources_fault_name(s->fault), e->msg);
+		sources_say(s, SAY_WARNING, "Retrying in %u s (attempt %u of %u)...",
+			    (unsigned)(pause / 1000), i + 1, s->plan->attempts);
+		err_clear(e);
+		if (sources_pause(s, pause, e) < 0)
+			return -1;
+		sources_say(s, SAY_PLAIN,
+			    "Deleting all tracked and untracked files due to source "
+			    "fetch failure");
+		s->tree_kept = false;
+		pause = pause * 2 < LONGEST_PAUSE_MS ? pause * 2 : LONGEST_PAUSE_MS;
+	}
+}
+
+static void say_skipped(struct sources_job *s)
+{
+	sources_say(s, SAY_NOTICE, "Skipping Git checkout");
+	sources_say(s, SAY_NOTICE, "Skipping Git submodules setup");
+}
+
+static int get_none(struct sources_job *s, struct err *e)
+{
+	(void)e;
+	sources_say(s, SAY_NOTICE, "Skipping Git repository setup");
+	say_skipped(s);
+	return 0;
+}
+
+/* Everything at path goes, from within. verb: PACK_CLEAR makes it anew. */
+static int wipe(struct sources_job *s, enum pack_type verb, struct err *e)
+{
+	autofd packer = open_packer(s, e);
+	if (packer < 0)
+		return -1;
+	automsg m;
+	msg_init(&m, verb);
+	msg_put_str(&m, s->tree);
+	if (verb == PACK_CLEAR)
+		msg_put_u32(&m, 0755);
+	return sources_pack(s, packer, &m, NULL, e);
+}
+
+static int get_empty(struct sources_job *s, struct err *e)
+{
+	sources_say(s, SAY_NOTICE,
+		    "Skipping Git repository setup and creating an empty build directory");
+	if (wipe(s, PACK_CLEAR, e) < 0)
+		return -1;
+	say_skipped(s);
+	return 0;
+}
+
+int sources_get(struct sources_job *s, struct err *e)
+{
+	static int (*const by_strategy[])(struct sources_job *, struct err *) = {
+		[SOURCES_FETCH] = get_repository,
+		[SOURCES_CLONE] = get_repository,
+		[SOURCES_NONE] = get_none,
+		[SOURCES_EMPTY] = get_empty,
+	};
+	s->fault = SOURCES_OK;
+	s->hit = false;
+	s->requests = 0;
+	if (by_strategy[s->plan->strategy](s, e) == 0) {
+		s->fault = SOURCES_OK;
+		return 0;
+	}
+	struct err why = *e;
+	const char *advice = sources_fault_advice(s->fault);
+	if (s->fault == SOURCES_CANCELLED)
+		return -1;
+	return err_set(e, why.code, "%.280s (%s). %.160s", why.msg, sources_fault_name(s->fault),
+		       advice);
+}
+
+int sources_remove(struct sources_job *s, struct err *e)
+{
+	return wipe(s, PACK_REMOVE, e);
+}
