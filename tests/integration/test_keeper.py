@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -329,6 +331,33 @@ def test_what_cannot_be_revoked_is_said(bao: OpenBao, bao_front: Front, keep) ->
     second = keep(records=records)
     assert second.done()[1] == 0
     assert second.process.returncode == 1
+
+
+def test_leases_are_renewed_and_revoked_before_the_token(bao: OpenBao, bao_front: Front, keep) -> None:
+    lease = "database/creds/ci/1234"
+    bao_front.fail_next("GET", "/v1/database/creds/ci", status=200, body=json.dumps(
+        {"request_id": "r-1", "lease_id": lease, "renewable": True, "lease_duration": 3,
+         "data": {"username": "v-ci", "password": "dynamic-Pa55word"}, "warnings": ["TTL capped\nat 3 s"]}))
+    bao_front.fail_next("PUT", "/v1/sys/leases/renew", status=200, times=99, body=json.dumps(
+        {"lease_id": lease, "renewable": True, "lease_duration": 3}))
+    bao_front.fail_next("PUT", "/v1/sys/leases/revoke", status=204)
+    keeper, jwt = keep(), bao.jwt()
+    how = want(bao, url=bao_front.url, jwt=jwt, engine="generic", mount="database", path="creds/ci")
+    answer = keeper.read(**how)
+    assert answer.value == b"dynamic-Pa55word"
+    assert answer.notes == ["secret DB_PW: TTL capped at 3 s"]
+    assert keeper.read(**{**how, "name": "DB_USER", "field": "username"}).value == b"v-ci"
+    assert len(bao_front.requests("GET", "/v1/database/")) == 1
+    assert f"lease={lease}" in keeper.records()[0]
+    wait_for(lambda: bao_front.requests("PUT", "/v1/sys/leases/renew"), what="the renewal of the lease")
+    assert keeper.leave() == (2, 0, "")
+    order = [request.path for request in bao_front.requests() if "revoke" in request.path]
+    assert order == ["/v1/sys/leases/revoke", "/v1/auth/token/revoke-self"]
+    revoke = bao_front.requests("PUT", "/v1/sys/leases/revoke")[0]
+    assert json.loads(revoke.body) == {"sync": True, "lease_id": lease}
+    hashed = hashlib.sha256(lease.encode()).hexdigest()[:16]
+    assert keeper.audit()[0]["lease"] == hashed
+    assert bao.tokens() == []
 
 
 # --- what is written down --------------------------------------------------------------------------------
