@@ -107,7 +107,7 @@ def tools() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="cs-", dir="/tmp") as made:
         path = Path(made)
         path.chmod(0o755)
-        for name in ("courser-spawner", "courser-init", "tests/sandbox-run"):
+        for name in ("courser-spawner", "courser-init", "tests/sandbox-run", "tests/confine-try"):
             shutil.copy2(build / name, path / Path(name).name)
         yield path
 
@@ -555,3 +555,70 @@ def test_it_starts_in_a_cgroup(box: Box) -> None:
         assert "populated 0" in (group / "cgroup.events").read_text()
     finally:
         group.rmdir()
+
+
+# --- roles of courser ----------------------------------------------------------------------------------
+
+
+def test_joining_a_sandbox(box: Box) -> None:
+    tree = box.directory("tree")
+    assert box.sh("stat -c '%u %g' made", f"tree={tree}", "join=/builds/tree/made") == "1000 1000\n"
+    assert (tree / "made").stat().st_uid == box.job_uid()
+    assert box.sh("stat -c '%u' /tmp/made", "join=/tmp/made") == "1000\n"
+    ran = box.run("join=/usr/made", "true")
+    assert ran.code == 125 and "join" in ran.report["error"]
+
+
+@pytest.fixture(params=["root", "user"])
+def confined(request: pytest.FixtureRequest, tools: Path, test_user: TestUser | None) -> Iterator[Box]:
+    if request.param == "root":
+        require(os.geteuid() == 0, "root")
+    with tempfile.TemporaryDirectory(prefix="cw-", dir="/tmp") as made:
+        work = Path(made)
+        work.chmod(0o777)
+        yield Box(request.param, tools, test_user, work)
+
+
+def confine(box: Box, *args: str) -> subprocess.CompletedProcess[str]:
+    return box.outside(str(box.tools / "confine-try"), *args, stdin=subprocess.DEVNULL)
+
+
+def test_a_role_keeps_nothing(confined: Box) -> None:
+    ids = f"ids={ID_BASE}:{ID_BASE}" if confined.who == "root" else "ids=-"
+    done = confine(confined, ids, "status")
+    status = dict(line.split(":\t", 1) for line in done.stdout.splitlines() if ":\t" in line)
+    assert all(int(status[name], 16) == 0 for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"))
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2" and status["Groups"].strip() == ""
+    if confined.who == "root":
+        assert int(status["CapBnd"], 16) == 0
+        assert set(status["Uid"].split()) == {str(ID_BASE)}
+
+
+def test_a_role_sees_only_its_files(confined: Box) -> None:
+    work = str(confined.work)
+    assert confine(confined, "open", "/etc/hostname").returncode == 1
+    assert confine(confined, "read=/etc", "open", "/etc/hostname").returncode == 0
+    assert confine(confined, f"read={work}", "create", f"{work}/a").returncode == 1
+    assert confine(confined, f"write={work}", "create", f"{work}/b").returncode == 0
+    assert sorted(p.name for p in confined.work.iterdir()) == ["b"]
+
+
+def test_a_role_is_killed_for_what_it_never_does(confined: Box) -> None:
+    assert confine(confined, "socket").returncode == -31  # SIGSYS
+    assert confine(confined, "exec=/usr", "exec", "/bin/true").returncode == -31
+    assert confine(confined, "profile=fetcher", "read=/", "exec=/usr", "exec", "/bin/true").returncode == 0
+    assert confine(confined, "profile=fetcher", "read=/", "exec", "/bin/true").returncode == 1
+
+
+def test_a_role_connects_only_if_it_may(confined: Box) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        assert confine(confined, "profile=courier", "network=1", "connect", port).returncode == 0
+        refused = confine(confined, "profile=courier", "connect", port)
+        assert refused.returncode == 1 and "Permission denied" in refused.stderr
+
+
+def test_a_role_that_cannot_be_confined_does_not_run(confined: Box) -> None:
+    assert confine(confined, "profile=nobody", "open", "/etc/hostname").returncode == 125
+    assert confine(confined, "read=/no/such/place", "open", "/etc/hostname").returncode == 125
+    assert confine(confined, "ids=0:0", "open", "/etc/hostname").returncode == 125

@@ -14,6 +14,7 @@
  * signal=N:MS     send signal N to the tree after MS ms
  * list_ms=N       ask for the processes after N ms; they go to the report
  * report=PATH     key=value lines: notes, pid, started_us, ended, signalled, init, error, processes
+ * join=PATH       before the command: join the sandbox as a packer does, create PATH in it
  * repeat=N        N sandboxes one after another; the report holds the median of started_us
  *
  * The command's output is this program's own. The exit status is the command's, or 125.
@@ -22,6 +23,7 @@
 #include "base/fd.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "sandbox/confine.h"
 #include "sandbox/sandbox.h"
 
 #include <fcntl.h>
@@ -33,13 +35,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 enum { ID_BASE = 1879048192, RANGE = 65536, FAILED = 125, FILES_MAX = 8, REPEAT_MAX = 1000 };
 
 extern char **environ;
 
 static struct {
-	const char *spawner, *report_path, *cwd;
+	const char *spawner, *report_path, *cwd, *join;
 	struct sandbox_spec spec;
 	int fds[1 + SANDBOX_FDS + 1];
 	size_t nfds;
@@ -194,6 +197,7 @@ static const struct {
 	{ "spawner", NULL, NULL, &run.spawner },
 	{ "report", NULL, NULL, &run.report_path },
 	{ "cwd", NULL, NULL, &run.cwd },
+	{ "join", NULL, NULL, &run.join },
 	{ "nproc", NULL, &run.spec.limits.nproc, NULL },
 	{ "nofile", NULL, &run.spec.limits.nofile, NULL },
 	{ "fsize", NULL, &run.spec.limits.fsize, NULL },
@@ -423,8 +427,28 @@ static void expect(struct sandbox_made *made, int what, struct err *e)
 		err_set(e, EPIPE, "the spawner is gone");
 	if (r <= 0 || sandbox_spawn_reply(&m, made, e) < 0)
 		die(e);
-	if ((int)made->what != what && (err_set(e, EIO, "%s", made->text), 1))
+	if ((int)made->what == what)
+		return;
+	err_set(e, EIO, "%s", made->text);
+	die(e);
+}
+
+/* In a child: into the sandbox, confined, create the file. */
+static void join(const struct sandbox_made *made, struct err *e)
+{
+	const struct confine_path all = { AT_FDCWD, "/", CONFINE_READ | CONFINE_WRITE };
+	const struct confine packer = { .profile = "packer", .paths = &all, .npaths = 1 };
+	int status = 0;
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (confine_join(made->userns, made->mntns, e) < 0 || confine_role(&packer, e) < 0)
+			fprintf(stderr, "sandbox-run: %s\n", e->msg);
+		_exit(e->code || open(run.join, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) < 0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+		err_set(e, EIO, "join: status %d", status);
 		die(e);
+	}
 }
 
 static int one(size_t round, struct err *e)
@@ -444,6 +468,8 @@ static int one(size_t round, struct err *e)
 	if (run.report && round == 0)
 		fprintf(run.report, "notes=%s\n", made.text);
 	report_pid(made.pidfd);
+	if (run.join)
+		join(&made, e);
 	send_files(pair[0], e);
 	send_run(pair[0], e);
 	int status = talk(pair[0], e);
