@@ -31,7 +31,8 @@ static void send_now(struct timer *t)
 	if (!c->broken && http_send(c->http, &c->wire, &c->built) == 0)
 		return;
 	struct buf none = BUF(0);
-	struct http_reply r = { .error = c->built.msg, .body = "", .headers = &none };
+	struct err why = c->built; /* c may be freed by done */
+	struct http_reply r = { .error = why.msg, .body = "", .headers = &none };
 	finish(c, &r);
 }
 

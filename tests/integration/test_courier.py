@@ -139,6 +139,13 @@ def test_refused_three_times_is_unhealthy(gitlab, courier):
     assert len(gitlab.requests("POST", "jobs/request")) > 3
 
 
+def test_a_token_that_cannot_be_sent(gitlab, courier):
+    courier.register(gitlab.url, "glrt-a\r\nX-Evil: 1")
+    text = courier.wait("HEALTH", ok=0)["text"]
+    assert "RUNNER-TOKEN" in text and "Evil" not in text
+    assert not gitlab.requests("POST")
+
+
 def test_no_free_running_polls_when_the_queue_always_changes(gitlab, courier):
     gitlab.fail_next("POST", "jobs/request", status=204, times=1000)
     courier.register(gitlab.url, gitlab.token, check_interval_ms=500)
@@ -455,7 +462,8 @@ def test_it_has_given_up_what_it_does_not_need(gitlab, tmp_path):
 def test_files_that_were_not_named_are_out_of_reach(authority: Authority, tmp_path):
     server = authority.issue("server4")
     with GitLab(cert=server.cert, key=server.key) as gitlab, Courier(tmp_path) as courier:
-        require(not courier.sanitized, "a build without sanitizers")
+        if courier.sanitized:
+            pytest.skip("a sanitized build may read every file: its runtime does")
         courier.register(gitlab.url, gitlab.token, ca_file=authority.ca)
         assert authority.ca in courier.wait("HEALTH", ok=0)["text"]
 
