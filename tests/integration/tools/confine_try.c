@@ -8,6 +8,8 @@
  * status          the lines of /proc/self/status (opened before, read after)
  * open PATH       create PATH       exec PATH       socket       connect PORT
  *
+ * instrumented    whether this build's roles may do more, so that sanitizers and gcov work in them
+ *
  * Exit status 0: it worked; 1: refused, the error on stderr; 125: could not be confined.
  */
 #include "base/fd.h"
@@ -103,12 +105,27 @@ static int do_connect(const char *port)
 	return fd < 0 ? -1 : connect(fd, (const struct sockaddr *)&to, sizeof to);
 }
 
+static int do_instrumented(const char *unused)
+{
+	(void)unused;
+#if defined(COURSER_SANITIZED) || defined(COURSER_COVERAGE)
+	return 0;
+#else
+	return -1;
+#endif
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const char *argument);
 } actions[] = {
-	{ "status", do_status }, { "open", do_open },     { "create", do_create },
-	{ "exec", do_exec },     { "socket", do_socket }, { "connect", do_connect },
+	{ "status", do_status },
+	{ "open", do_open },
+	{ "create", do_create },
+	{ "exec", do_exec },
+	{ "socket", do_socket },
+	{ "connect", do_connect },
+	{ "instrumented", do_instrumented },
 };
 
 static int act(const char *name, const char *argument)
