@@ -61,20 +61,44 @@ bool revocable_pending(const struct secret *store)
 	return store->n > 0;
 }
 
-int revocable_start(struct host *h, unsigned slot, struct secret *store, struct role *keeper,
-		    struct err *e)
+/* The records as a keeper reads them: a line each. */
+static int lines_of(const struct secret *store, struct buf *out, struct err *e)
+{
+	const char *p = secret_expose(store), *end = p + store->n;
+	if (buf_reserve(out, store->n, e) < 0)
+		return -1;
+	while ((size_t)(end - p) >= sizeof(struct head)) {
+		struct head h;
+		memcpy(&h, p, sizeof h);
+		if (h.n > (size_t)(end - p) - sizeof h)
+			break;
+		if (buf_add(out, p + sizeof h, h.n, e) < 0 || buf_char(out, '\n', e) < 0)
+			return -1;
+		p += sizeof h + h.n;
+	}
+	return 0;
+}
+
+int revocable_start(struct slot *s, struct err *e)
 {
 	static const char *const revoke[] = { "revoke", NULL };
+	__attribute__((cleanup(buf_wipe))) struct buf lines = BUF(STORE_MAX);
+	struct host *h = s->host;
 	char ids[PRIV_TEXT];
-	autofd null = fd_sealed("none", "", 0, e);
-	autofd records = fd_sealed("revocable", secret_expose(store), store->n, e);
-	secret_done(store);
-	if (null < 0 || records < 0)
+	const char *text = s->options ? s->options->vault_settings : "";
+	int made = lines_of(&s->revocable, &lines, e);
+	secret_done(&s->revocable);
+	if (made < 0)
 		return -1;
-	priv_role_text(&h->priv, PRIV_KEEPER, slot, ids);
-	int fds[] = { null, records, null };
+	autofd records = fd_sealed("revocable", buf_cstr(&lines), lines.len, e);
+	autofd settings = fd_sealed("http", text ? text : "", text ? strlen(text) : 0, e);
+	autofd audit = state_audit(&h->state, e);
+	if (records < 0 || settings < 0 || audit < 0)
+		return -1;
+	priv_role_text(&h->priv, PRIV_KEEPER, s->number, ids);
+	int fds[] = { -1, records, settings, audit };
 	struct role_start start = {
-		.name = "keeper", .ids = ids, .args = revoke, .fds = fds, .nfds = 3
+		.name = "keeper", .ids = ids, .args = revoke, .fds = fds, .nfds = 4
 	};
-	return role_start(keeper, h->loop, h->libexec, &start, e);
+	return role_start(&s->keeper, h->loop, h->libexec, &start, e);
 }

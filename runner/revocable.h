@@ -4,18 +4,17 @@
 
 #include "base/msg.h"
 #include "base/secret.h"
-#include "runner/host.h"
+#include "runner/slot.h"
 
-/* Keep or forget a record: a REVOCABLE or GONE message (executor/secrets.h). store holds them all,
- * in the form that a keeper started with "revoke" reads. */
+/* Keep or forget a record: a REVOCABLE or GONE message (executor/secrets.h). store holds them
+ * all, in a form of our own. */
 int revocable_take(struct secret *store, struct msg *m, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* There are records: something was lent and not given back. */
 bool revocable_pending(const struct secret *store) __attribute__((nonnull));
 
-/* Start a keeper that revokes them; store is empty afterwards. */
-int revocable_start(struct host *h, unsigned slot, struct secret *store, struct role *keeper,
-		    struct err *e) __attribute__((nonnull, warn_unused_result));
+/* Start a keeper, as the slot's, that revokes its records; it has none afterwards. */
+int revocable_start(struct slot *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 
 #endif

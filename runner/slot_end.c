@@ -187,8 +187,7 @@ void slot_helper_ended(struct role *r, int status)
 	(void)status;
 	if (!s)
 		return;
-	if (r == &s->keeper && revocable_pending(&s->revocable) &&
-	    revocable_start(s->host, s->number, &s->revocable, r, &e) < 0)
+	if (r == &s->keeper && revocable_pending(&s->revocable) && revocable_start(s, &e) < 0)
 		log_error("what a dead keeper held is left to its TTL", "job", s->name, "err",
 			  e.msg, NULL);
 	look_over(s);
