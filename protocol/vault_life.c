@@ -246,8 +246,11 @@ static int take_field(struct vault *v, const char *name, size_t n, const struct 
 		return secret_set(&v->token, buf_cstr(value), value->len, &ignored);
 	if (n != 5 || memcmp(name, "lease", n) != 0 || v->nleases == VAULT_LEASES)
 		return -1;
-	v->leases[v->nleases].id = strdup(buf_cstr(value));
-	return v->leases[v->nleases].id ? (v->nleases++, 0) : -1;
+	char *copy = strdup(buf_cstr(value));
+	if (!copy)
+		return -1;
+	v->leases[v->nleases++].id = copy;
+	return 0;
 }
 
 static int take_line(struct vault *v, const char *line)

@@ -121,12 +121,11 @@ static void send_bytes(struct keeper *k, struct msg *m, const void *p, size_t n)
 {
 	struct err e = { 0 };
 	int made = -1;
-	int r = secrets_put_bytes(m, p, n, &made, &e);
-	autofd fd = made;
-	if (r < 0)
+	if (secrets_put_bytes(m, p, n, &made, &e) < 0)
 		log_error("a value cannot be handed over", "err", e.msg, NULL);
 	else
 		keeper_send(k, m);
+	fd_close(&made);
 }
 
 static int send_leaf(void *arg, const char *p, size_t n)
