@@ -163,6 +163,7 @@ static const struct yaml_node *scalar(struct reader *r)
 		fail_at(r, node, "a NUL in a string");
 		return NULL;
 	}
+	node->end_col = (unsigned)r->event.end_mark.column + 1;
 	node->plain = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	if (node->plain)
 		node->kind = yaml_plain_kind(text);

@@ -28,6 +28,7 @@ struct yaml_node {
 	bool plain;         /* a scalar without quotes */
 	unsigned line, col; /* of its first character, from 1 */
 	unsigned last_line; /* of its last character */
+	unsigned end_col;   /* of what follows a scalar, on its last line; 0 for lists and maps */
 	unsigned indent;    /* column of its first key or '-', block style only; 0 in flow style */
 	const char *text;
 	const struct yaml_node *const *items; /* LIST */
