@@ -23,46 +23,56 @@ static const char *text_of(bool on)
 	return on ? "true" : "false";
 }
 
-/* The operator's choice for the flag, from lines NAME=value; the default when there is none. */
-static bool chosen(const struct flag *f, const char *config)
+/* The operator's choice for the flag, from lines NAME=value: true when there is one. */
+static bool chosen(const struct flag *f, const char *config, bool *ret)
 {
-	bool on = f->on;
+	bool found = false;
 	for (const char *s = config; *s;) {
 		size_t line = strcspn(s, "\n"), name = strcspn(s, "=\n");
-		char value[8];
-		if (name == strlen(f->name) && strncmp(s, f->name, name) == 0 && s[name] == '=' &&
+		char value[8] = "";
+		if (name == strlen(f->name) && strncmp(s, f->name, name) == 0 && name < line &&
 		    line - name - 1 < sizeof value) {
 			memcpy(value, s + name + 1, line - name - 1);
-			value[line - name - 1] = '\0';
-			if (!str_bool(value, &on))
-				on = f->on;
+			found |= str_bool(value, ret);
 		}
 		s += line + (s[line] == '\n');
 	}
-	return on;
+	return found;
 }
 
-int flags_define(struct vars *v, const char *config, struct err *e)
+static int set(struct vars *v, const struct flag *f, bool on, struct err *e)
+{
+	return vars_set(v, f->name, text_of(on), VAR_PUBLIC | VAR_RAW, e);
+}
+
+int flags_define(struct vars *v, struct err *e)
 {
 	for (size_t i = 0; i < FLAGS; i++)
-		if (vars_set(v, flags[i].name, text_of(chosen(&flags[i], config)),
-			     VAR_PUBLIC | VAR_RAW, e) < 0)
+		if (set(v, &flags[i], flags[i].on, e) < 0)
 			return -1;
 	return 0;
 }
 
-int flags_check(struct vars *v, struct buf *warnings, struct err *e)
+static int check(struct vars *v, const struct flag *f, const char *config, struct buf *warnings,
+		 struct err *e)
 {
-	for (size_t i = 0; i < FLAGS; i++) {
-		bool on;
-		const char *text = vars_get(v, flags[i].name);
-		if (str_bool(text, &on))
-			continue;
-		if (buf_printf(warnings, e, "%s: \"%.40s\" is neither true nor false: %s is used\n",
-			       flags[i].name, text, text_of(flags[i].on)) < 0 ||
-		    vars_set(v, flags[i].name, text_of(flags[i].on), VAR_PUBLIC | VAR_RAW, e) < 0)
+	bool on;
+	const char *text = vars_get(v, f->name);
+	if (chosen(f, config, &on))
+		return set(v, f, on, e);
+	if (str_bool(text, &on))
+		return 0;
+	if (buf_printf(warnings, e, "%s: \"%.40s\" is neither true nor false: %s is used\n",
+		       f->name, text, text_of(f->on)) < 0)
+		return -1;
+	return set(v, f, f->on, e);
+}
+
+int flags_check(struct vars *v, const char *config, struct buf *warnings, struct err *e)
+{
+	for (size_t i = 0; i < FLAGS; i++)
+		if (check(v, &flags[i], config, warnings, e) < 0)
 			return -1;
-	}
 	return 0;
 }
 

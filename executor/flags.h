@@ -6,13 +6,12 @@
 
 #include <stdbool.h>
 
-/* Define every flag with its default, or the operator's choice: "NAME=true" lines of config. */
-int flags_define(struct vars *v, const char *config, struct err *e)
-	__attribute__((nonnull, warn_unused_result));
+/* Define every flag with its default: before the job's variables, which may say otherwise. */
+int flags_define(struct vars *v, struct err *e) __attribute__((nonnull, warn_unused_result));
 
-/* After the job's variables: a flag that is not a boolean goes back to its default, with a line in
- * warnings. */
-int flags_check(struct vars *v, struct buf *warnings, struct err *e)
+/* After the job's variables: the operator's choice ("NAME=true" lines of config) outweighs the job's,
+ * and a flag that is not a boolean goes back to its default, with a line in warnings. */
+int flags_check(struct vars *v, const char *config, struct buf *warnings, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* Whether the flag is on. name is one of the table's. */

@@ -4,7 +4,8 @@
  * "once" (runner/gate_serve.c): a worker that was taken over gains nothing by asking out of order.
  *
  * worker to supervisor                                  reply
- * HELLO    u64 job, u32 phase                           none; the first message on each connection
+ * HELLO    u64 job, u32 phase                           none; first on a new supervisor's connection;
+ *                                                       fds: its own pidfd, doorbell, [init's pidfd]
  * SANDBOX  struct gate_sandbox                          GRANTED + init's socket and pidfd, str notes
  * FETCHER  u32 own, str url                             GRANTED + socket of a fetcher (executor/fetch.h)
  * PACKER                                                GRANTED + socket of a packer (executor/pack.h)

@@ -78,7 +78,7 @@ static int set_last(struct vars *v, const struct vars_facts *f, struct err *e)
 
 int vars_default(struct vars *v, const struct job *job, const struct vars_facts *f, struct err *e)
 {
-	if (flags_define(v, f->feature_flags, e) < 0 || set_environment(v, f->environment, e) < 0 ||
+	if (flags_define(v, e) < 0 || set_environment(v, f->environment, e) < 0 ||
 	    set_own(v, f, e) < 0)
 		return -1;
 	for (size_t i = 0; i < job->nvars; i++)

@@ -12,7 +12,6 @@ struct vars_facts {
 	const char *short_token, *version;
 	const char *tls_ca;      /* content of the coordinator's CA bundle; "" none */
 	const char *environment; /* "KEY=value" lines of the operator */
-	const char *feature_flags;
 };
 
 /*

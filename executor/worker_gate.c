@@ -9,6 +9,8 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static struct worker *of_supervisor(struct source *s)
 {
@@ -91,6 +93,9 @@ static void say_hello(struct worker *w)
 	msg_init(&m, GATE_HELLO);
 	msg_put_u64(&m, w->job ? w->job->id : 0);
 	msg_put_u32(&m, w->phase);
+	autofd self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	msg_put_fd(&m, self);
+	msg_put_fd(&m, WORKER_DOORBELL);
 	if (w->box.pidfd >= 0)
 		msg_put_fd(&m, w->box.pidfd);
 	if (msg_send(w->supervisor.fd, &m, &e) < 0)

@@ -85,12 +85,11 @@ static int build_vars(struct worker *w, struct err *e)
 		.version = VERSION,
 		.tls_ca = s->ca_file,
 		.environment = s->environment,
-		.feature_flags = s->feature_flags,
 	};
 	w->vars = vars_new(&w->arena, e);
 	autobuf warnings = BUF(16 << 10);
 	if (!w->vars || add_base(w, e) < 0 || vars_default(w->vars, w->job, &facts, e) < 0 ||
-	    flags_check(w->vars, &warnings, e) < 0)
+	    flags_check(w->vars, s->feature_flags, &warnings, e) < 0)
 		return -1;
 	w->warnings = arena_strdup(&w->arena, buf_cstr(&warnings), e);
 	return w->warnings ? vars_resolve(w->vars, e) : -1;

@@ -99,9 +99,9 @@ static int start(struct exec *x, const struct exec_options *o, struct err *e)
 	};
 	job.settings.concurrent_id = x->slot->number;
 	job.settings.hostname = x->host.hostname;
-	x->slot->over = job_over;
 	if (slot_start(x->slot, &job, e) < 0)
 		return -1;
+	x->slot->over = job_over;
 	slot_go(x->slot);
 	return 0;
 }

@@ -24,18 +24,30 @@ struct gate_row {
 
 #define IN(p) (1u << PHASE_##p)
 
+/* Of an adopted worker: its pidfd, the doorbell that it rings, and its sandbox's init, if it has one. */
+static int take_hello_fds(struct slot *s, struct msg *m, struct err *e)
+{
+	autofd self = msg_get_fd(m);
+	s->doorbell = msg_get_fd(m);
+	if (m->fdat < m->nfds)
+		s->pidfd = msg_get_fd(m);
+	return self < 0 ? -1 : role_adopt(&s->worker, "worker", s->host->loop, fd_take(&self), e);
+}
+
 static int serve_hello(struct slot *s, struct msg *m, struct err *e)
 {
 	uint64_t job = msg_get_u64(m);
 	uint32_t phase = msg_get_u32(m);
-	if (m->nfds && s->pidfd < 0)
-		s->pidfd = msg_get_fd(m);
-	if (msg_end(m, e) < 0)
+	if (!s->adopted)
+		return err_set(e, EPROTO, "it is known");
+	if (take_hello_fds(s, m, e) < 0 || msg_end(m, e) < 0)
 		return -1;
 	if (s->id && job && job != s->id)
 		return err_set(e, EPROTO, "it speaks of another job");
 	if (phase < PHASES)
 		s->phase = phase;
+	if (s->ready)
+		s->ready(s);
 	return 0;
 }
 
@@ -78,7 +90,7 @@ static int start_for_worker(struct slot *s, struct role *r, struct role_start *s
 
 static int settings_fd(const char *text, struct err *e)
 {
-	return fd_sealed("http", text ? text : "", text ? strlen(text) : 0, e);
+	return fd_sealed("http", text, strlen(text), e);
 }
 
 static int mirror_for(struct slot *s, bool own, const char *url, struct err *e)

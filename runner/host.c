@@ -113,6 +113,19 @@ struct slot *host_slot(struct host *h)
 	return NULL;
 }
 
+struct slot *host_slot_numbered(struct host *h, unsigned n, struct err *e)
+{
+	if (host_slots(h, n + 1, e) < 0)
+		return NULL;
+	struct slot *s = slot_at(h, n);
+	if (!s || s->state != SLOT_FREE) {
+		err_set(e, EBUSY, "slot %u is taken", n);
+		return NULL;
+	}
+	s->lock = state_slot(&h->state, n, e);
+	return s->lock < 0 ? NULL : s;
+}
+
 int host_open(struct host *h, const struct host_options *o, struct err *e)
 {
 	*h = (struct host){ .libexec = -1, .spawner_socket = { .fd = -1 } };

@@ -39,5 +39,7 @@ int host_slots(struct host *h, unsigned n, struct err *e)
 
 /* A free slot whose number nobody else uses, locked; NULL when there is none. */
 struct slot *host_slot(struct host *h) __attribute__((nonnull));
+/* That very slot, for a job that runs in it: room is made, the lock is taken if it can be had. */
+struct slot *host_slot_numbered(struct host *h, unsigned n, struct err *e) __attribute__((nonnull));
 
 #endif

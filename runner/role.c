@@ -58,9 +58,18 @@ int role_start(struct role *r, struct loop *l, int libexec, const struct role_st
 	return -1;
 }
 
+int role_adopt(struct role *r, const char *name, struct loop *l, int pidfd, struct err *e)
+{
+	r->name = name;
+	r->loop = l;
+	r->proc = (struct proc){ .pid = -1, .pidfd = pidfd };
+	r->exit = (struct source){ .fd = pidfd, .ready = exited };
+	return loop_watch(l, &r->exit, EPOLLIN, e);
+}
+
 bool role_runs(const struct role *r)
 {
-	return r->loop && r->proc.pid > 0;
+	return r->loop && r->proc.pid != 0;
 }
 
 void role_signal(const struct role *r, int sig)

@@ -27,6 +27,10 @@ struct role_start {
 int role_start(struct role *r, struct loop *l, int libexec, const struct role_start *s,
 	       struct err *e) __attribute__((nonnull, warn_unused_result));
 
+/* Watch a process that is not our child, by its pidfd, which is taken. Its status stays unknown. */
+int role_adopt(struct role *r, const char *name, struct loop *l, int pidfd, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 bool role_runs(const struct role *r) __attribute__((nonnull));
 void role_signal(const struct role *r, int sig) __attribute__((nonnull));
 

@@ -243,9 +243,7 @@ static int start_worker(struct slot *s, const struct slot_job *j, struct err *e)
 
 int slot_start(struct slot *s, const struct slot_job *j, struct err *e)
 {
-	void (*over)(struct slot *) = s->over;
 	reset(s);
-	s->over = over;
 	s->cookie = j->cookie;
 	s->id = j->id;
 	s->project_id = j->project_id;
@@ -258,4 +256,37 @@ int slot_start(struct slot *s, const struct slot_job *j, struct err *e)
 	role_signal(&s->worker, SIGKILL);
 	slot_release(s);
 	return -1;
+}
+
+int slot_adopt(struct slot *s, const struct slot_adopt *a, struct err *e)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	reset(s);
+	s->cookie = a->cookie;
+	s->id = a->id;
+	s->project_id = a->project_id;
+	s->options = a->options;
+	s->ready = a->ready;
+	s->adopted = true;
+	s->keep_dir = true; /* until it is over: a failure here must not cost the job its journal */
+	s->state = SLOT_RUNNING;
+	s->started_ms = clock_ms();
+	snprintf(s->name, sizeof s->name, "%s", a->name);
+	s->worker.ended = slot_worker_ended;
+	s->fetcher.ended = s->packer.ended = s->keeper.ended = slot_helper_ended;
+	s->dir = openat(s->host->state.jobs, s->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autofd sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (s->dir < 0 || sock < 0)
+		return err_sys(e, "job directory %s", s->name);
+	s->log = openat(s->dir, "log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	s->events = openat(s->dir, "events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	snprintf(addr.sun_path, sizeof addr.sun_path, "/proc/self/fd/%d/ctl", s->dir);
+	if (s->log < 0 || s->events < 0 ||
+	    connect(sock, (struct sockaddr *)&addr, sizeof addr) < 0) {
+		err_sys(e, "worker of %s", s->name);
+		slot_release(s);
+		return -1;
+	}
+	s->socket = (struct source){ .fd = fd_take(&sock), .ready = worker_ready };
+	return loop_watch(s->host->loop, &s->socket, EPOLLIN, e);
 }

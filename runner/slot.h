@@ -36,6 +36,8 @@ struct slot_options {
 	const char *vault_settings;
 };
 
+struct registry;
+
 enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_RUNNING, SLOT_ENDING, SLOT_OVER };
 
 struct slot {
@@ -64,13 +66,30 @@ struct slot {
 	bool want_protected;
 	struct timer patience;
 	uint64_t started_ms;
-	bool adopted;
-	void (*over)(struct slot *s); /* all processes are gone and the journal is whole */
+	bool adopted; /* from an earlier supervisor */
+	/* the owner's */
+	void *owner;
+	struct registry *registry; /* what options point into */
+	uint64_t project_number;   /* CI_CONCURRENT_PROJECT_ID */
+	bool dropped, reported;
+	bool keep_dir;                 /* slot_release leaves the job's directory */
+	void (*ready)(struct slot *s); /* adopted: the worker has said hello */
+	void (*over)(struct slot *s);  /* all processes are gone and the journal is whole */
 };
 
 /* Make the directory and start the worker; it waits for slot_go. -1: nothing is left behind. */
 int slot_start(struct slot *s, const struct slot_job *j, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
+/* A job whose worker outlived its supervisor; the rest comes with the worker's HELLO. */
+struct slot_adopt {
+	const char *name;
+	uint64_t cookie, id, project_id;
+	const struct slot_options *options; /* NULL: no more helpers for it */
+	void (*ready)(struct slot *s);      /* HELLO has come */
+};
+int slot_adopt(struct slot *s, const struct slot_adopt *a, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 void slot_go(struct slot *s) __attribute__((nonnull));
 void slot_cancel(struct slot *s, enum gate_cancel how) __attribute__((nonnull));
 

@@ -201,7 +201,7 @@ void slot_drop(struct slot *s)
 static void remove_dir(struct slot *s)
 {
 	struct err e = { 0 };
-	if (s->dir < 0 || fd_remove_tree(s->host->state.jobs, s->name, &e) == 0)
+	if (s->dir < 0 || s->keep_dir || fd_remove_tree(s->host->state.jobs, s->name, &e) == 0)
 		return;
 	log_warn("the job's directory stays until it can be removed", "job", s->name, "err", e.msg,
 		 NULL);

@@ -92,6 +92,9 @@ static const char *const instrumented[] = {
 #define ROLE SCMP_ACT_KILL_PROCESS
 
 /* A job: what compilers, interpreters, debuggers, databases and test suites use. */
+/* Secrets are kept out of swap; a later supervisor is handed our own pidfd. */
+static const char *const keeping[] = { "mlock", "mlock2", "munlock", "pidfd_open", NULL };
+
 static const char *const job_more[] = {
 	"_llseek", "clone", "fork", "vfork", "execve", "execveat", "wait4", "waitid", "waitpid",
 	"setpgid", "getpgrp", "getpgid", "setsid", "getsid", "alarm", "pause", "setitimer",
@@ -150,6 +153,7 @@ const struct seccomp_profile seccomp_profiles[] = {
 	  { { basic, ALLOW },
 	    { files, ALLOW },
 	    { serving, ALLOW },
+	    { keeping, ALLOW },
 	    { absent, UNKNOWN } INSTRUMENTED } },
 	{ "courier",
 	  ROLE,
@@ -162,6 +166,7 @@ const struct seccomp_profile seccomp_profiles[] = {
 	  ROLE,
 	  { { basic, ALLOW },
 	    { files, ALLOW },
+	    { keeping, ALLOW },
 	    { network, ALLOW },
 	    { threads, ALLOW },
 	    { absent, UNKNOWN } INSTRUMENTED } },

@@ -1,0 +1,50 @@
+/* courser-worker: one job. fds as in executor/gate.h; argv[1] the ids to become. */
+#include "base/coverage.h"
+#include "base/log.h"
+#include "executor/worker.h"
+#include "protocol/gitlab_job.h"
+#include "protocol/gitlab_mark.h"
+#include "protocol/gitlab_reason.h"
+#include "sandbox/confine.h"
+
+#include <stdlib.h>
+
+static const enum gitlab_mark marks[] = {
+	[SAY_PLAIN] = GITLAB_MARK_PLAIN,   [SAY_TITLE] = GITLAB_MARK_TITLE,
+	[SAY_NOTICE] = GITLAB_MARK_NOTICE, [SAY_WARNING] = GITLAB_MARK_WARNING,
+	[SAY_ERROR] = GITLAB_MARK_ERROR,
+};
+
+static int line(struct buf *out, enum say_style style, const char *text, struct err *e)
+{
+	return gitlab_mark_line(out, marks[style], text, e);
+}
+
+static const struct forge_job gitlab = {
+	.name = "gitlab",
+	.parse = gitlab_job_parse,
+	.line = line,
+	.section = gitlab_mark_section,
+	.reason = gitlab_reason,
+};
+
+static int confine(const char *ids, struct err *e)
+{
+	struct confine c = { .profile = "worker" };
+	if (confine_ids(&c, ids, e) < 0)
+		return -1;
+	return confine_role(&c, e);
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = { 0 };
+	log_setup("worker", LOG_INFO);
+	if (argc < 2 || confine(argv[1], &e) < 0 || worker_run(&gitlab, &e) < 0) {
+		log_error("the job's journal cannot be written", "err", e.msg, NULL);
+		coverage_flush();
+		return EXIT_FAILURE;
+	}
+	coverage_flush();
+	return EXIT_SUCCESS;
+}
