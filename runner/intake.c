@@ -1,0 +1,310 @@
+#include "runner/intake.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct slot *intake_slot(const struct intake *in, uint64_t cookie)
+{
+	for (unsigned n = 0; n < in->host->nslots; n++) {
+		struct slot *s = in->host->slots[n];
+		if (s && s->state != SLOT_FREE && s->cookie == cookie)
+			return s;
+	}
+	return NULL;
+}
+
+static unsigned running(const struct intake *in)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < in->host->nslots; i++)
+		n += in->host->slots[i] && in->host->slots[i]->state != SLOT_FREE;
+	return n;
+}
+
+unsigned intake_busy(const struct intake *in)
+{
+	return running(in) + in->reports.n;
+}
+
+void intake_capacity(struct intake *in)
+{
+	unsigned busy = running(in), all = (unsigned)in->registry->config->concurrent;
+	struct courier_capacity c = { .slots = all > busy ? all - busy : 0, .seen = in->seen };
+	courier_link_say(&in->courier, COURIER_CAPACITY, &c);
+	if (in->ops && in->ops->changed)
+		in->ops->changed(in->arg);
+}
+
+/* --- a job comes -------------------------------------------------------------------------------- */
+
+static int write_meta(const struct intake *in, const struct courier_job *j,
+		      const struct registry_row *r, const struct slot *s, struct buf *out)
+{
+	struct err e = { 0 };
+	(void)in;
+	const struct meta meta = {
+		.kind = "forge",
+		.registration = r->wire.name,
+		.token = j->token,
+		.reasons = j->reasons,
+		.project = j->project_path,
+		.job_id = j->job_id,
+		.project_id = j->project_id,
+		.debug_trace = j->debug_trace,
+		.slot = s->number,
+	};
+	return meta_write(&meta, out, &e);
+}
+
+/* CI_CONCURRENT_PROJECT_ID: the lowest number that no running job of the project has. */
+static uint64_t project_number(const struct intake *in, uint64_t project)
+{
+	for (uint64_t n = 0;; n++) {
+		bool taken = false;
+		for (unsigned i = 0; i < in->host->nslots; i++) {
+			const struct slot *s = in->host->slots[i];
+			taken |= s && s->state != SLOT_FREE && s->project_id == project &&
+				 s->project_number == n;
+		}
+		if (!taken)
+			return n;
+	}
+}
+
+static int begin(struct intake *in, struct slot *s, struct courier_job *j, struct err *e)
+{
+	const struct registry_row *r = registry_at(in->registry, j->idx);
+	char name[96];
+	if (!r || r->gone)
+		return err_set(e, ENOENT, "its registration is no longer configured");
+	struct buf meta = BUF(64 << 10);
+	snprintf(name, sizeof name, "%" PRIu64 "-%" PRIx64, j->job_id, clock_wall_us());
+	struct slot_job job = {
+		.name = name,
+		.payload = j->payload,
+		.cookie = j->cookie,
+		.id = j->job_id,
+		.project_id = j->project_id,
+		.protected_ref = j->protected_ref != 0,
+		.settings = r->settings,
+		.options = &r->slot,
+	};
+	job.settings.concurrent_id = s->number;
+	job.settings.concurrent_project_id = project_number(in, j->project_id);
+	int r2 = write_meta(in, j, r, s, &meta);
+	job.meta = buf_cstr(&meta);
+	if (r2 == 0)
+		r2 = slot_start(s, &job, e);
+	buf_wipe(&meta);
+	if (r2 < 0)
+		return err_wrap(e, "job %" PRIu64, j->job_id);
+	s->over = intake_over;
+	s->owner = in;
+	s->registry = in->registry;
+	s->project_number = job.settings.concurrent_project_id;
+	in->registry->users++;
+	return 0;
+}
+
+static void on_job(void *arg, struct courier_job *j)
+{
+	struct intake *in = arg;
+	struct err e = { 0 };
+	struct courier_job_ready ready = {
+		.cookie = j->cookie, .why = "", .log = -1, .events = -1, .doorbell = -1
+	};
+	autofd payload = j->payload;
+	in->seen = j->cookie;
+	struct slot *s = in->draining ? NULL : host_slot(in->host);
+	if (!s)
+		err_set(&e, EBUSY, "this runner has no free slot for the job");
+	else if (begin(in, s, j, &e) == 0)
+		ready.go = 1;
+	if (ready.go) {
+		ready.debug_trace = j->debug_trace;
+		ready.log = s->log;
+		ready.events = s->events;
+		ready.doorbell = s->doorbell;
+	} else {
+		log_error("a job cannot be begun", "err", e.msg, NULL);
+		ready.why = e.msg;
+	}
+	courier_link_say(&in->courier, COURIER_JOB_READY, &ready);
+	intake_capacity(in);
+}
+
+static void on_accepted(void *arg, const struct courier_accepted *a)
+{
+	struct intake *in = arg;
+	struct slot *s = intake_slot(in, a->cookie);
+	if (!s)
+		return;
+	autofd mark = openat(s->dir, "accepted", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (mark < 0)
+		log_warn("accepted mark", "job", s->name, NULL);
+	slot_go(s);
+	if (in->ops && in->ops->started)
+		in->ops->started(in->arg, s);
+}
+
+static void on_dropped(void *arg, const struct courier_dropped *d)
+{
+	struct intake *in = arg;
+	struct slot *s = intake_slot(in, d->cookie);
+	if (!s)
+		return;
+	log_info("the forge takes the job back", "job", s->name, "why", d->why, NULL);
+	s->dropped = true;
+	slot_drop(s);
+}
+
+static void on_cancel(void *arg, const struct courier_cancel *c)
+{
+	struct slot *s = intake_slot(arg, c->cookie);
+	if (s)
+		slot_cancel(s, c->graceful ? GATE_CANCEL_GRACEFUL : GATE_CANCEL_ABORT);
+}
+
+/* --- a job goes --------------------------------------------------------------------------------- */
+
+static void release(struct intake *in, struct slot *s)
+{
+	struct registry *r = s->registry;
+	slot_release(s);
+	if (r && --r->users == 0 && r != in->registry)
+		registry_free(r);
+	intake_capacity(in);
+}
+
+/* Its slot is free at once; its directory waits for the forge. */
+void intake_over(struct slot *s)
+{
+	struct intake *in = s->owner;
+	struct err e = { 0 };
+	if (!s->dropped && in->ops && in->ops->ended)
+		in->ops->ended(in->arg, s);
+	if (!s->dropped && !s->reported) {
+		if (reports_add(&in->reports, s->cookie, s->name, &e) == 0)
+			s->keep_dir = true;
+		else
+			log_error("report", "job", s->name, "err", e.msg, NULL);
+	}
+	release(in, s);
+}
+
+static void on_reported(void *arg, const struct courier_reported *r)
+{
+	struct intake *in = arg;
+	struct slot *s = intake_slot(in, r->cookie);
+	char num[STR_NUM];
+	if (!r->ok)
+		log_error("a job's result could not be delivered", "cookie",
+			  str_num(num, r->cookie), "why", r->text, NULL);
+	if (s)
+		s->reported = true;
+	else if (!reports_done(&in->reports, r->cookie))
+		log_debug("an unknown job was reported", NULL);
+	if (in->ops && in->ops->changed)
+		in->ops->changed(in->arg);
+}
+
+/* --- the courier -------------------------------------------------------------------------------- */
+
+static void register_all(struct intake *in)
+{
+	for (size_t i = 0; i < in->registry->n; i++) {
+		const struct registry_row *r = &in->registry->rows[i];
+		if (!r->gone)
+			courier_link_say(&in->courier, COURIER_REGISTRATION, &r->wire);
+	}
+}
+
+static void on_up(void *arg)
+{
+	struct intake *in = arg;
+	in->seen = 0;
+	register_all(in);
+	intake_tell(in);
+	if (in->draining) {
+		struct courier_drain d = { .on = 1 };
+		courier_link_say(&in->courier, COURIER_DRAIN, &d);
+	}
+	intake_capacity(in);
+}
+
+static void on_token(void *arg, const struct courier_token *t)
+{
+	struct intake *in = arg;
+	if (in->token)
+		in->token(in, t);
+}
+
+static void on_health(void *arg, const struct courier_health *h)
+{
+	struct intake *in = arg;
+	if (in->health)
+		in->health(in, h);
+}
+
+static void on_stat(void *arg, const struct courier_stat *s)
+{
+	struct intake *in = arg;
+	if (in->stat)
+		in->stat(in, s);
+}
+
+static const struct courier_ops ops = {
+	.up = on_up,
+	.job = on_job,
+	.accepted = on_accepted,
+	.dropped = on_dropped,
+	.cancel = on_cancel,
+	.reported = on_reported,
+	.token = on_token,
+	.health = on_health,
+	.stat = on_stat,
+};
+
+int intake_open(struct intake *in, struct err *e)
+{
+	in->reports = (struct reports){ .state = &in->host->state };
+	in->adopted = COURIER_ADOPTED;
+	if (intake_adopt(in, e) < 0)
+		return -1;
+	return courier_link_open(&in->courier, in->host, &ops, in, e);
+}
+
+void intake_close(struct intake *in)
+{
+	courier_link_close(&in->courier);
+	reports_free(&in->reports);
+}
+
+void intake_reload(struct intake *in, struct registry *next)
+{
+	struct registry *old = in->registry;
+	in->registry = next;
+	for (size_t i = 0; i < next->n; i++) {
+		struct courier_forget f = { .idx = next->rows[i].idx };
+		if (next->rows[i].gone)
+			courier_link_say(&in->courier, COURIER_FORGET, &f);
+	}
+	register_all(in);
+	if (old->users == 0)
+		registry_free(old);
+	intake_capacity(in);
+}
+
+void intake_drain(struct intake *in)
+{
+	struct courier_drain d = { .on = 1 };
+	in->draining = true;
+	courier_link_say(&in->courier, COURIER_DRAIN, &d);
+}

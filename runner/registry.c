@@ -1,0 +1,259 @@
+#include "runner/registry.h"
+
+#include "base/str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHORT_TOKEN = 9, LINES_MAX = 1 << 20 };
+
+/* --- texts -------------------------------------------------------------------------------------- */
+
+/* The items of a list, a line each. */
+static const char *lines(struct arena *a, const char *const *items, size_t n, struct err *e)
+{
+	autobuf b = BUF(LINES_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (buf_printf(&b, e, "%s\n", items[i]) < 0)
+			return NULL;
+	return arena_strndup(a, buf_cstr(&b), b.len, e);
+}
+
+struct pair {
+	const char *key, *value;
+};
+
+static const char *settings_text(struct arena *a, const struct pair *rows, size_t n, struct err *e)
+{
+	autobuf b = BUF(LINES_MAX);
+	for (size_t i = 0; i < n; i++) {
+		const char *v = rows[i].value;
+		if (v[0] && (buf_printf(&b, e, "%s=", rows[i].key) < 0 ||
+			     str_quote(&b, v, strlen(v), e) < 0 || buf_char(&b, '\n', e) < 0))
+			return NULL;
+	}
+	return arena_strndup(a, buf_cstr(&b), b.len, e);
+}
+
+static const char *const token_prefixes[] = { "glrt-", "t1_", "t2_", "t3_", "glrtr-", "glcbt-" };
+
+/* The part of a token that may be shown: gitlab-runner's "short token". */
+static void short_token(const char *token, char *out, size_t size)
+{
+	for (size_t i = 0; i < sizeof token_prefixes / sizeof *token_prefixes; i++)
+		if (str_starts(token, token_prefixes[i]))
+			token += strlen(token_prefixes[i]);
+	snprintf(out, size, "%.*s", SHORT_TOKEN, token);
+}
+
+/* --- a row -------------------------------------------------------------------------------------- */
+
+static void fill_wire(struct registry_row *r, const struct config *c,
+		      const struct config_runner *from)
+{
+	r->wire = (struct courier_registration){
+		.idx = r->idx,
+		.name = from->name,
+		.url = from->url,
+		.token = from->token,
+		.system_id = "",
+		.shell = from->shell,
+		.token_obtained = from->token_obtained_at,
+		.token_expires = from->token_expires_at,
+		.ca_file = from->tls_ca_file,
+		.cert_file = from->tls_cert_file,
+		.key_file = from->tls_key_file,
+		.proxy = from->proxy,
+		.no_proxy = from->no_proxy,
+		.limit = (uint32_t)from->limit,
+		.request_concurrency = (uint32_t)from->request_concurrency,
+		.check_interval_ms = (uint32_t)c->check_interval_ms,
+		.unhealthy_limit = (uint32_t)from->unhealthy_requests_limit,
+		.unhealthy_interval_s = (uint32_t)(from->unhealthy_interval_ms / 1000),
+		.final_retries = (uint32_t)from->job_status_final_update_retry_limit,
+		.rotate = from->token_file[0] == '\0',
+	};
+}
+
+static const char *const network_names[] = {
+	[CONFIG_NETWORK_HOST] = "host",
+	[CONFIG_NETWORK_NONE] = "none",
+};
+static const enum sandbox_net networks[] = {
+	[CONFIG_NETWORK_HOST] = SANDBOX_NET_HOST,
+	[CONFIG_NETWORK_NONE] = SANDBOX_NET_NONE,
+};
+
+static int fill_settings(struct registry_row *r, const struct config_runner *from, struct arena *a,
+			 struct err *e)
+{
+	r->settings = (struct settings){
+		.runner_name = from->name,
+		.short_token = r->short_token,
+		.system_id = "",
+		.server_url = from->url,
+		.shell = from->shell,
+		.builds_dir = from->builds_dir,
+		.network = network_names[from->network],
+		.hostname = "",
+		.environment = lines(a, from->environment, from->nenvironment, e),
+		.feature_flags = lines(a, from->feature_flags, from->nfeature_flags, e),
+		.pre_get_sources = from->pre_get_sources_script,
+		.post_get_sources = from->post_get_sources_script,
+		.pre_build = from->pre_build_script,
+		.post_build = from->post_build_script,
+		.notes = "",
+		.ca_file = "",
+		.output_limit = from->output_limit,
+		.cancel_int_ms = from->cancel_int_ms,
+		.cancel_term_ms = from->cancel_term_ms,
+		.drain_ms = from->drain_ms,
+		.get_sources_ms = from->get_sources_timeout_ms,
+		.debug_trace_off = from->debug_trace_disabled,
+	};
+	return r->settings.environment && r->settings.feature_flags ? 0 : -1;
+}
+
+static int fill_slot(struct registry_row *r, const struct config_runner *from, struct arena *a,
+		     struct err *e)
+{
+	const struct pair http[] = {
+		{ "ca_file", from->tls_ca_file },   { "cert_file", from->tls_cert_file },
+		{ "key_file", from->tls_key_file }, { "proxy", from->proxy },
+		{ "no_proxy", from->no_proxy },
+	};
+	const char *allowed = lines(a, from->vault_allowed, from->nvault_allowed, e);
+	if (!allowed)
+		return -1;
+	const struct pair vault[] = {
+		{ "ca_file", from->vault_ca_file },
+		{ "proxy", from->proxy },
+		{ "no_proxy", from->no_proxy },
+		{ "allowed", allowed },
+	};
+	r->slot = (struct slot_options){
+		.net = networks[from->network],
+		.tmp_bytes = from->tmp_size,
+		.limits = { from->nproc, from->nofile, from->fsize },
+		.mounts = from->mounts,
+		.nmounts = from->nmounts,
+		.http_settings = settings_text(a, http, sizeof http / sizeof *http, e),
+		.vault_settings = settings_text(a, vault, sizeof vault / sizeof *vault, e),
+	};
+	return r->slot.http_settings && r->slot.vault_settings ? 0 : -1;
+}
+
+int registry_row_fill(struct registry_row *r, const struct config *c,
+		      const struct config_runner *from, struct arena *a, struct err *e)
+{
+	short_token(from->token, r->short_token, sizeof r->short_token);
+	fill_wire(r, c, from);
+	if (fill_settings(r, from, a, e) < 0)
+		return -1;
+	return fill_slot(r, from, a, e);
+}
+
+/* --- the registry ------------------------------------------------------------------------------- */
+
+const struct registry_row *registry_at(const struct registry *r, uint32_t idx)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->rows[i].idx == idx)
+			return &r->rows[i];
+	return NULL;
+}
+
+const struct registry_row *registry_named(const struct registry *r, const char *name)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (!r->rows[i].gone && strcmp(r->rows[i].wire.name, name) == 0)
+			return &r->rows[i];
+	return NULL;
+}
+
+static uint32_t next_index(const struct registry *before)
+{
+	uint32_t next = 1;
+	for (size_t i = 0; before && i < before->n; i++)
+		if (before->rows[i].idx >= next)
+			next = before->rows[i].idx + 1;
+	return next;
+}
+
+/* What is configured, each under the index that its name had, then what is no more. */
+static int fill_rows(struct registry *r, const struct registry *before, struct err *e)
+{
+	uint32_t next = next_index(before);
+	for (size_t i = 0; i < r->config->nrunners; i++) {
+		const struct config_runner *from = &r->config->runners[i];
+		const struct registry_row *old = before ? registry_named(before, from->name) : NULL;
+		struct registry_row *row = &r->rows[r->n++];
+		row->idx = old ? old->idx : next++;
+		if (registry_row_fill(row, r->config, from, &r->arena, e) < 0)
+			return -1;
+	}
+	for (size_t i = 0; before && i < before->n; i++) {
+		const struct registry_row *old = &before->rows[i];
+		if (registry_at(r, old->idx))
+			continue;
+		struct registry_row *row = &r->rows[r->n++];
+		*row = (struct registry_row){ .idx = old->idx, .gone = true };
+		row->wire.name = "";
+	}
+	return 0;
+}
+
+static int load(struct registry *r, const char *path, const char *const *overrides,
+		const struct registry *before, struct buf *errors)
+{
+	struct config_errors *list = calloc(1, sizeof *list);
+	struct err e = { 0 };
+	int ok = -1;
+	if (!list)
+		return -1;
+	r->config = config_load(path, overrides, &r->arena, list, &e);
+	if (r->config) {
+		size_t most = r->config->nrunners + (before ? before->n : 0);
+		r->rows = calloc(most + 1, sizeof *r->rows);
+		ok = r->rows ? fill_rows(r, before, &e) : -1;
+	}
+	struct err ignored = { 0 };
+	if (ok < 0 && list->n == 0 && buf_printf(errors, &ignored, "%s\n", e.msg) < 0)
+		ok = -1;
+	if (list->n && config_errors_text(list, path, errors, &ignored) < 0)
+		ok = -1;
+	free(list);
+	return ok;
+}
+
+struct registry *registry_load(const char *path, const char *const *overrides,
+			       const struct registry *before, struct buf *errors)
+{
+	struct registry *r = calloc(1, sizeof *r);
+	if (!r)
+		return NULL;
+	r->arena = (struct arena)ARENA(CONFIG_ARENA_MAX);
+	if (load(r, path, overrides, before, errors) == 0)
+		return r;
+	registry_free(r);
+	return NULL;
+}
+
+void registry_free(struct registry *r)
+{
+	if (!r)
+		return;
+	free(r->rows);
+	arena_done(&r->arena);
+	free(r);
+}
+
+void registry_identify(struct registry *r, const char *system_id, const char *hostname)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		r->rows[i].wire.system_id = r->rows[i].settings.system_id = system_id;
+		r->rows[i].settings.hostname = hostname;
+	}
+}

@@ -1,0 +1,48 @@
+#include "runner/reports.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int reports_add(struct reports *r, uint64_t cookie, const char *name, struct err *e)
+{
+	struct report *new = calloc(1, sizeof *new);
+	if (!new)
+		return err_set(e, ENOMEM, "out of memory");
+	new->cookie = cookie;
+	snprintf(new->name, sizeof new->name, "%s", name);
+	new->next = r->first;
+	r->first = new;
+	r->n++;
+	return 0;
+}
+
+bool reports_done(struct reports *r, uint64_t cookie)
+{
+	struct report **at = &r->first;
+	struct err e = { 0 };
+	while (*at && (*at)->cookie != cookie)
+		at = &(*at)->next;
+	struct report *gone = *at;
+	if (!gone)
+		return false;
+	*at = gone->next;
+	r->n--;
+	if (fd_remove_tree(r->state->jobs, gone->name, &e) < 0)
+		log_warn("job directory", "job", gone->name, "err", e.msg, NULL);
+	free(gone);
+	return true;
+}
+
+void reports_free(struct reports *r)
+{
+	while (r->first) {
+		struct report *gone = r->first;
+		r->first = gone->next;
+		free(gone);
+	}
+	r->n = 0;
+}
