@@ -293,18 +293,6 @@ JSON_TAKER(unsigned)
 	return 0;
 }
 
-JSON_TAKER(real)
-{
-	(void)a;
-	if (at->value && !json_is_number(at->value))
-		return json_at_fail(at, e, "not a number");
-	double d = json_number_value(at->value);
-	if (d < 0)
-		return json_at_fail(at, e, "negative");
-	put(to, row->to, &d, sizeof d);
-	return 0;
-}
-
 /* The array at `at`, within the row's limits: its length, or -1 with e set. */
 static long length_at(const struct json_at *at, const struct json_row *row, struct err *e)
 {

@@ -68,10 +68,10 @@ int json_take(const struct json_at *at, const struct json_table *t, void *to, st
 	      struct err *e) __attribute__((nonnull, warn_unused_result));
 
 /* What a row can take. text: const char *, any bytes but NUL. line: no control bytes. word: one of
- * the NULL-terminated words, as an int; "" is the first. flag: bool. u64, unsigned, real (double,
- * not negative). texts: const char *const * and count. object: the table's rows into the same
- * struct. list: an array of the table's structs, and count. null is "", 0, false, empty; a minimum
- * of 1 makes the member required. */
+ * the NULL-terminated words, as an int; "" is the first. flag: bool. u64, unsigned. texts:
+ * const char *const * and count. object: the table's rows into the same struct. list: an array of
+ * the table's structs, and count. null is "", 0, false, empty; a minimum of 1 makes the member
+ * required. */
 #define JSON_TAKER(name)                                                                     \
 	int json_take_##name(const struct json_at *at, const struct json_row *row, void *to, \
 			     struct arena *a, struct err *e)
@@ -81,7 +81,6 @@ JSON_TAKER(word);
 JSON_TAKER(flag);
 JSON_TAKER(u64);
 JSON_TAKER(unsigned);
-JSON_TAKER(real);
 JSON_TAKER(texts);
 JSON_TAKER(object);
 JSON_TAKER(list);
