@@ -28,8 +28,8 @@ struct confine {
 	bool drop_ids;       /* become uid:gid with no other group; false: stay who we are */
 	uid_t uid;
 	gid_t gid;
-	uint64_t nofile, fsize;           /* limits; 0 leaves them. No core dumps in any case */
-	const struct confine_path *paths; /* where Landlock is: no other path can be opened */
+	uint64_t nofile, fsize; /* limits; 0 leaves them. No core dumps in any case */
+	const struct confine_path *paths;
 	size_t npaths;
 	bool allow_network; /* TCP; where Landlock knows it (ABI 4) */
 };

@@ -116,9 +116,9 @@ static void pages_done(struct pages *g)
 static int list_env(struct pages *list, char *text, size_t n, struct err *e)
 {
 	size_t count = 0;
-	if (n && (!text || text[n - 1] != '\0'))
+	if (n && text[n - 1] != '\0')
 		return err_set(e, EINVAL, "environment: does not end");
-	for (size_t i = 0; text && i < n; i++)
+	for (size_t i = 0; i < n; i++)
 		count += text[i] == '\0';
 	if (pages_map(list, (count + 1) * sizeof(char *), -1, e) < 0)
 		return err_wrap(e, "environment");
