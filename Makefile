@@ -52,6 +52,7 @@ LIBS_courier  := libcurl jansson libseccomp libcrypto zlib
 LIBS_keeper   := libcurl jansson libseccomp libcrypto zlib
 LIBS_fetcher  := libgit2 libcurl libseccomp
 LIBS_packer   := libgit2 libarchive libseccomp libcap
+LIBS_redact   := jansson libseccomp
 LIBS_recorder := sqlite3 libmicrohttpd libseccomp
 binary   = $(BUILD)/$(if $(filter courser,$(1)),courser,courser-$(1))
 BINARIES := $(foreach r,$(ROLES),$(call binary,$(r)))

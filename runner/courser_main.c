@@ -1,59 +1,43 @@
-/* The command. */
+/* courser: the command. */
 #include "base/log.h"
-#include "base/str.h"
-#include "runner/exec.h"
+#include "runner/cmd.h"
+#include "runner/command_help.h"
+#include "runner/commands.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <sysexits.h>
 
-enum { EXIT_USAGE = 64, EXIT_SYSTEM = 71 };
+enum { LINE_BYTES = 4 << 20, HELP_BYTES = 64 << 10 };
 
-static int exec_verb(int argc, char **argv)
+static int show_help(const struct command_line *l, struct err *e)
 {
-	struct err e = { 0 };
-	autobuf state = BUF(4096);
-	bool success = false;
-	struct exec_options o = {
-		.id_base = PRIV_ID_BASE,
-		.settings = {
-			.runner_name = "local", .short_token = "exec", .system_id = "s_local",
-			.server_url = "", .shell = "bash", .builds_dir = "/builds",
-			.network = "host", .environment = "", .feature_flags = "",
-			.pre_get_sources = "", .post_get_sources = "", .pre_build = "",
-			.post_build = "", .notes = "", .ca_file = "", .output_limit = 4 << 20,
-			.cancel_int_ms = 7500, .cancel_term_ms = 2500, .drain_ms = 2000,
-		},
-		.slot = { .net = SANDBOX_NET_HOST, .http_settings = "", .vault_settings = "" },
-	};
-	for (int i = 2; i + 1 < argc; i += 2) {
-		if (strcmp(argv[i], "--payload") == 0)
-			o.payload = argv[i + 1];
-		else if (strcmp(argv[i], "--result") == 0)
-			o.result = argv[i + 1];
-		else if (strcmp(argv[i], "--state") == 0)
-			o.state_dir = argv[i + 1];
-		else
-			return EXIT_USAGE;
-	}
-	if (!o.payload)
-		return EXIT_USAGE;
-	if (!o.state_dir) {
-		if (state_default_path(&state, &e) < 0)
-			return EXIT_SYSTEM;
-		o.state_dir = buf_cstr(&state);
-	}
-	if (exec_run(&o, &success, &e) < 0) {
-		fprintf(stderr, "courser: error: %s\n", e.msg);
-		return EXIT_SYSTEM;
-	}
-	return success ? EXIT_SUCCESS : EXIT_FAILURE;
+	autobuf out = BUF(HELP_BYTES);
+	int r = l->command ? command_help_verb(l->program, l->command, &out, e)
+			   : command_help_program(l->program, &out, e);
+	return r < 0 ? EX_SOFTWARE : cmd_print(&out, e);
+}
+
+static int perform(const struct command_line *l, struct err *e)
+{
+	if (l->help)
+		return show_help(l, e);
+	return l->version ? cmd_version(l, e) : l->command->run(l, e);
 }
 
 int main(int argc, char **argv)
 {
+	struct arena a = ARENA(LINE_BYTES);
+	struct command_line l = { .program = &commands_courser };
+	struct err e = { 0 };
+	int status = EX_USAGE;
 	log_setup("courser", LOG_INFO);
-	if (argc > 1 && strcmp(argv[1], "exec") == 0)
-		return exec_verb(argc, argv);
-	return EXIT_USAGE;
+	if (command_parse(&l, argc, argv, &a, &e) == 0)
+		status = perform(&l, &e);
+	if (e.code)
+		fprintf(stderr, "courser: error: %s\n", e.msg);
+	if (status == EX_USAGE)
+		fprintf(stderr, "Try \"courser %s%s--help\".\n", l.command ? l.command->name : "",
+			l.command ? " " : "");
+	arena_done(&a);
+	return status;
 }

@@ -1,0 +1,25 @@
+/* What the verbs do: the run functions of the table in commands.c. Each returns an exit status of
+ * <sysexits.h>; what is in e then is printed. */
+#ifndef RUNNER_CMD_H
+#define RUNNER_CMD_H
+
+#include "base/buf.h"
+#include "runner/command.h"
+
+enum { CMD_JOB_FAILED = 1 }; /* exec: the job's own failure */
+
+int cmd_cancel(const struct command_line *l, struct err *e);
+int cmd_exec(const struct command_line *l, struct err *e);
+int cmd_help(const struct command_line *l, struct err *e);
+int cmd_redact(const struct command_line *l, struct err *e);
+int cmd_status(const struct command_line *l, struct err *e);
+int cmd_version(const struct command_line *l, struct err *e);
+
+/* Write b to standard output. EX_OK or EX_IOERR. */
+int cmd_print(const struct buf *b, struct err *e) __attribute__((nonnull));
+
+/* The state directory: --state, else the default, in out. */
+int cmd_state(const struct command_line *l, struct buf *out, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+#endif

@@ -1,0 +1,33 @@
+#include "runner/command_text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { PIECE = 2048 };
+
+void command_say(struct command_text *t, const char *fmt, ...)
+{
+	char piece[PIECE];
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(piece, sizeof piece, fmt, ap);
+	va_end(ap);
+	if (t->bad)
+		return;
+	if (n < 0 || n >= PIECE)
+		t->bad = err_set(t->e, E2BIG, "a piece of text is too long") < 0;
+	else
+		t->bad = buf_add(t->out, piece, (size_t)n, t->e) < 0;
+}
+
+void command_say_char(struct command_text *t, char c)
+{
+	if (!t->bad)
+		t->bad = buf_char(t->out, c, t->e) < 0;
+}
+
+int command_said(const struct command_text *t)
+{
+	return t->bad ? -1 : 0;
+}
