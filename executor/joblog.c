@@ -110,6 +110,16 @@ static void own(struct joblog *l, const struct buf *marked)
 		err_wrap(e, "log");
 }
 
+int joblog_redact(struct joblog *l, struct buf *text, struct err *e)
+{
+	autobuf masked = BUF(text->max);
+	if (redactor_feed(l->own.redactor, buf_cstr(text), text->len, &masked, e) < 0 ||
+	    redactor_flush(l->own.redactor, false, &masked, e) < 0)
+		return -1;
+	buf_clear(text);
+	return buf_add(text, buf_cstr(&masked), masked.len, e);
+}
+
 void joblog_say(struct joblog *l, enum say_style style, const char *line)
 {
 	autobuf b = BUF(LINE_MAX_BYTES);
@@ -126,11 +136,6 @@ void joblog_sayf(struct joblog *l, enum say_style style, const char *fmt, ...)
 	vsnprintf(line, sizeof line, fmt, ap);
 	va_end(ap);
 	joblog_say(l, style, line);
-}
-
-void joblog_say_fn(void *joblog, enum say_style style, const char *line)
-{
-	joblog_say(joblog, style, line);
 }
 
 static void mark_section(struct joblog *l, bool start, const char *name, const char *title)

@@ -55,12 +55,13 @@ void joblog_say(struct joblog *l, enum say_style style, const char *line) __attr
 void joblog_sayf(struct joblog *l, enum say_style style, const char *fmt, ...)
 	__attribute__((nonnull, format(printf, 3, 4)));
 
+/* Mask text that leaves by another way than the log (results, ledger). */
+int joblog_redact(struct joblog *l, struct buf *text, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* Open a section with its title; the one that is open is closed first. NULL name: only close. */
 void joblog_section(struct joblog *l, const char *name, const char *title)
 	__attribute__((nonnull(1)));
-
-/* say_fn on a struct joblog. */
-void joblog_say_fn(void *joblog, enum say_style style, const char *line);
 
 /* Everything said and written so far is in the journal. */
 int joblog_commit(struct joblog *l, struct err *e) __attribute__((nonnull, warn_unused_result));

@@ -59,13 +59,14 @@ static int close_journal(struct worker *w, struct err *e)
 	const struct verdict *v = &w->verdict;
 	char code[STR_NUM], total[STR_NUM];
 	autobuf text = BUF(TEXT_MAX);
-	if (verdict_text(v, &text, e) < 0)
+	const char *reason = verdict_reason(v);
+	if (verdict_text(v, &text, e) < 0 || joblog_redact(&w->log, &text, e) < 0)
 		return -1;
 	if (journal_event(&w->journal, e, "timing", "name", "total", "ms",
 			  str_num(total, total_ms(w)), NULL) < 0)
 		return -1;
 	if (journal_event(&w->journal, e, "verdict", "state", verdict_state(v), "reason",
-			  w->forge->reason(verdict_reason(v), w->job), "exit",
+			  reason[0] ? w->forge->reason(reason, w->job) : "", "exit",
 			  str_num(code, (uint64_t)v->exit_code), "fault",
 			  fault_name(verdict_fault(v)), "text", buf_cstr(&text), NULL) < 0)
 		return -1;

@@ -20,6 +20,13 @@ static int fail(struct worker *w, enum ending ending, const struct err *e)
 	return -1;
 }
 
+/* say_fn on a struct worker: secrets and sources hand one argument to all their callbacks. */
+static void say(void *worker, enum say_style style, const char *line)
+{
+	struct worker *w = worker;
+	joblog_say(&w->log, style, line);
+}
+
 /* --- secrets ------------------------------------------------------------------------------------ */
 
 static const enum ending endings[] = {
@@ -38,7 +45,7 @@ static struct secrets_job secrets_of(struct worker *w)
 		.keeper = w->keeper,
 		.fail_if_missing = flags_on(w->vars, "FF_SECRET_RESOLVING_FAILS_IF_MISSING"),
 		.back_off = flags_on(w->vars, "FF_USE_EXPONENTIAL_BACKOFF_STAGE_RETRY"),
-		.say = joblog_say_fn,
+		.say = say,
 		.wait = worker_wait_fd,
 		.arg = w,
 	};
@@ -203,7 +210,7 @@ static int get(struct worker *w, const struct sources_plan *plan)
 		.tree_kept = plan->kept,
 		.deadline_ms = w->settings.get_sources_ms ? clock_ms() + w->settings.get_sources_ms
 							  : w->deadline.at_ms,
-		.say = joblog_say_fn,
+		.say = say,
 		.fetcher = ask_fetcher,
 		.packer = ask_packer,
 		.interrupted = interrupted,
