@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { ARENA_BYTES = 1 << 20 };
+enum { ARENA_BYTES = 1 << 20, PATH_BYTES = 4096 };
 
 struct work {
 	const struct pack_checkout *c;
@@ -92,6 +92,47 @@ static int complete_index(struct work *k, git_index *index)
 	return r == 0 ? git_index_write(index) : r;
 }
 
+struct way {
+	int worktree;
+	struct err *e;
+};
+
+/* libgit2 would write through a link where the commit has a directory: such a link goes, and a
+ * directory where the commit has a file. Parents come first. */
+static int clear_entry(const char *root, const git_tree_entry *entry, void *arg)
+{
+	struct way *w = arg;
+	char path[PATH_BYTES];
+	struct stat st;
+	bool file = git_tree_entry_type(entry) == GIT_OBJECT_BLOB;
+	int n = snprintf(path, sizeof path, "%s%s", root, git_tree_entry_name(entry));
+	if (n < 0 || (size_t)n >= sizeof path)
+		return err_set(w->e, ENAMETOOLONG, "path in the commit");
+	if (fstatat(w->worktree, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || file != S_ISDIR(st.st_mode))
+		return 0;
+	return fd_remove_tree(w->worktree, path, w->e);
+}
+
+static int clear_way(struct work *k, git_tree *tree, struct err *e)
+{
+	struct way w = { k->place.worktree, e };
+	struct err none = { 0 };
+	k->fault = SOURCES_DISK;
+	int r = git_tree_walk(tree, GIT_TREEWALK_PRE, clear_entry, &w);
+	if (r < 0 && !e->code) {
+		k->fault = git_lib_error(r, &none, "tree");
+		return err_set(e, EIO, "%s", none.msg);
+	}
+	return r < 0 ? -1 : 0;
+}
+
+static int clear_ways(struct work *k, struct err *e)
+{
+	if (k->old && clear_way(k, k->old, e) < 0)
+		return -1;
+	return clear_way(k, k->target, e);
+}
+
 static int write_files(struct work *k, unsigned *files, struct err *e)
 {
 	git_checkout_options o;
@@ -101,6 +142,8 @@ static int write_files(struct work *k, unsigned *files, struct err *e)
 	o.checkout_strategy = GIT_CHECKOUT_FORCE | GIT_CHECKOUT_RECREATE_MISSING |
 			      GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH;
 	o.baseline = kept ? (k->old ? k->old : k->target) : NULL;
+	if (kept && clear_ways(k, e) < 0)
+		return -1;
 	int r = git_checkout_tree(k->repo, (git_object *)k->target, &o);
 	if (r == 0)
 		r = git_repository_index(&index, k->repo);

@@ -63,32 +63,47 @@ static bool whole(const struct sweep *s)
 	return s->f->ignored && s->f->nkeep == 0 && s->f->nested;
 }
 
-static int untracked_dir(struct sweep *s, int dir, const char *name, bool *kept, struct err *e)
+/* Another repository inside the tree: it goes whole or not at all. */
+static bool is_repository(int dir)
 {
-	bool empty = false;
 	struct stat st;
-	*kept = true;
-	if (!s->f->dirs && !s->f->only_ignored)
-		return 0;
-	if (whole(s)) {
-		*kept = false;
-		return fd_remove_tree(dir, name, e);
-	}
-	bool stay = stays(s, true);
-	if (stay && !s->f->only_ignored)
-		return 0;
+	return fstatat(dir, ".git", &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int remove_whole(int dir, const char *name, bool *kept, struct err *e)
+{
+	*kept = false;
+	return fd_remove_tree(dir, name, e);
+}
+
+/* What of an untracked directory stays: its own entry as well. */
+static int sweep_untracked(struct sweep *s, int dir, const char *name, bool *kept, struct err *e)
+{
+	bool empty = false, stay = stays(s, true);
 	autofd fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return err_sys(e, "%s", s->path);
-	if (!s->f->nested && fstatat(fd, ".git", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
+	if (is_repository(fd))
+		return stay || !s->f->nested ? 0 : remove_whole(dir, name, kept, e);
 	if (s->depth == DEPTH_MAX)
 		return err_set(e, ELOOP, "directories more than %d deep", DEPTH_MAX);
 	if (sweep_dir(s, fd, false, &empty, e) < 0)
 		return -1;
-	*kept = !empty || stay;
-	return empty && !stay && unlinkat(dir, name, AT_REMOVEDIR) < 0 ? err_sys(e, "%s", s->path)
-								       : 0;
+	*kept = !empty || (stay && !s->f->dirs);
+	return *kept || unlinkat(dir, name, AT_REMOVEDIR) == 0 ? 0 : err_sys(e, "%s", s->path);
+}
+
+static int untracked_dir(struct sweep *s, int dir, const char *name, bool *kept, struct err *e)
+{
+	*kept = true;
+	if (!s->f->dirs && !s->f->only_ignored)
+		return 0;
+	if (whole(s))
+		return remove_whole(dir, name, kept, e);
+	bool looked_into = s->f->only_ignored && !clean_flags_keep(s->f, s->path, true);
+	if (!looked_into && stays(s, true))
+		return 0;
+	return sweep_untracked(s, dir, name, kept, e);
 }
 
 static int entry(struct sweep *s, int dir, const char *name, bool *kept, struct err *e)
@@ -113,6 +128,24 @@ static int entry(struct sweep *s, int dir, const char *name, bool *kept, struct 
 	return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? err_sys(e, "%s", s->path) : 0;
 }
 
+/* One name of the directory that s->path is. */
+static int sweep_name(struct sweep *s, int dir, const char *name, bool *kept, struct err *e)
+{
+	size_t n = strlen(s->path);
+	int len = snprintf(s->path + n, sizeof s->path - n, "%s%s", n ? "/" : "", name);
+	if (len < 0 || (size_t)len >= sizeof s->path - n)
+		return err_set(e, ENAMETOOLONG, "a path is too long to be cleaned");
+	int r = entry(s, dir, name, kept, e);
+	s->path[n] = '\0';
+	return r;
+}
+
+static bool skipped(const char *name, size_t n)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	       (n == 0 && strcmp(name, ".git") == 0);
+}
+
 static int sweep_dir(struct sweep *s, int dir, bool tracked, bool *ret_empty, struct err *e)
 {
 	size_t n = strlen(s->path);
@@ -126,19 +159,11 @@ static int sweep_dir(struct sweep *s, int dir, bool tracked, bool *ret_empty, st
 	*ret_empty = !tracked;
 	s->depth++;
 	for (struct dirent *de; r == 0 && (de = readdir(d)) != NULL;) {
-		bool kept;
-		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 ||
-		    (n == 0 && strcmp(de->d_name, ".git") == 0))
+		bool kept = true;
+		if (skipped(de->d_name, n))
 			continue;
-		int len = snprintf(s->path + n, sizeof s->path - n, "%s%s", n ? "/" : "",
-				   de->d_name);
-		if (len < 0 || (size_t)len >= sizeof s->path - n) {
-			r = err_set(e, ENAMETOOLONG, "a path is too long to be cleaned");
-		} else {
-			r = entry(s, dirfd(d), de->d_name, &kept, e);
-			*ret_empty = *ret_empty && !kept;
-		}
-		s->path[n] = '\0';
+		r = sweep_name(s, dirfd(d), de->d_name, &kept, e);
+		*ret_empty = *ret_empty && !kept;
 	}
 	s->depth--;
 	closedir(d);

@@ -72,10 +72,16 @@ static unsigned engines(const struct git_work *w, git_engine_fn *ret[2])
 	return n;
 }
 
-static bool final(enum sources_fault f)
+/* Another engine, or another try, would hear the same. */
+static bool is_final(const struct git_work *w)
 {
-	return f == SOURCES_AUTH || f == SOURCES_NOT_FOUND || f == SOURCES_DISK ||
-	       f == SOURCES_TIMEOUT;
+	static const bool rows[SOURCES_FAULTS] = {
+		[SOURCES_AUTH] = true,
+		[SOURCES_NOT_FOUND] = true,
+		[SOURCES_DISK] = true,
+		[SOURCES_TIMEOUT] = true,
+	};
+	return rows[w->fault] || (w->fault == SOURCES_CORRUPT && !w->fresh);
 }
 
 static int fetch_specs(struct git_work *w, const struct refspec *specs, size_t n, struct err *e)
@@ -87,33 +93,41 @@ static int fetch_specs(struct git_work *w, const struct refspec *specs, size_t n
 		if (i)
 			git_work_say(w, "%s; trying %s", e->msg, git_lib_name());
 		r = tried[i](w, specs, n, e);
-		if (r < 0 && final(w->fault))
+		if (r < 0 && is_final(w))
 			return -1;
 	}
 	return r;
 }
 
-/* The request's refs, then, if that did not bring the commit, the commit by its name. */
-static int update(struct git_work *w, struct err *e)
+/* What the refs did not reach, by its name. */
+static int fetch_commit(struct git_work *w, struct err *e)
 {
+	static const bool tells[SOURCES_FAULTS] = {
+		[SOURCES_AUTH] = true,
+		[SOURCES_DISK] = true,
+		[SOURCES_TIMEOUT] = true,
+		[SOURCES_NETWORK] = true,
+	};
 	char text[3 * SHA1_HEX];
 	struct refspec by_name;
 	snprintf(text, sizeof text, "+%.40s:refs/commits/%.40s", w->r->sha, w->r->sha);
-	if (fetch_specs(w, w->specs, w->r->nrefspecs, e) < 0)
-		return -1;
-	if (git_mirror_has(w))
-		return 0;
 	if (refspec_parse(&by_name, text, e) < 0)
 		return -1;
 	int r = fetch_specs(w, &by_name, 1, e);
-	if (r < 0 && (w->fault == SOURCES_NETWORK || final(w->fault)) &&
-	    w->fault != SOURCES_NOT_FOUND)
-		return -1;
 	if (r == 0 && git_mirror_has(w))
 		return 0;
+	if (r < 0 && tells[w->fault])
+		return -1;
 	bool damaged = r == 0 || w->fault == SOURCES_CORRUPT;
 	w->fault = damaged && !w->fresh ? SOURCES_CORRUPT : SOURCES_NOT_FOUND;
 	return err_set(e, ENOENT, "%s: commit %.40s is not on the server", w->r->url, w->r->sha);
+}
+
+static int update(struct git_work *w, struct err *e)
+{
+	if (fetch_specs(w, w->specs, w->r->nrefspecs, e) < 0)
+		return -1;
+	return git_mirror_has(w) ? 0 : fetch_commit(w, e);
 }
 
 static int rebuild(struct git_work *w, const char *why, struct err *e)
@@ -127,34 +141,56 @@ static int rebuild(struct git_work *w, const char *why, struct err *e)
 	return git_mirror_open(w, true, e);
 }
 
-static bool worth_rebuilding(const struct git_work *w)
+/* A failure that a damaged mirror would explain. */
+static bool is_damage(const struct git_work *w)
 {
 	return !w->fresh && (w->fault == SOURCES_CORRUPT || w->fault == SOURCES_INTERNAL);
+}
+
+static bool may_hit(const struct git_work *w)
+{
+	return w->r->own && w->r->force == FETCH_NORMAL;
+}
+
+/* Open, rebuild when told to, fetch. */
+static int bring_once(struct git_work *w, struct err *e)
+{
+	if (git_mirror_open(w, true, e) < 0)
+		return -1;
+	if (w->r->force == FETCH_REBUILD && !w->fresh &&
+	    rebuild(w, "a checkout found objects missing", e) < 0)
+		return -1;
+	w->result.hit = may_hit(w) && git_mirror_hit(w);
+	return w->result.hit ? 0 : update(w, e);
 }
 
 /* With the lock held: by now another fetcher may have brought what we came for. */
 static int bring(struct git_work *w, struct err *e)
 {
-	bool rebuilt = false;
-	int r = git_mirror_open(w, true, e);
-	if (r == 0 && w->r->own && w->r->force == FETCH_NORMAL && git_mirror_hit(w)) {
-		w->result.hit = true;
-		return 0;
-	}
-	if (r == 0 && w->r->force == FETCH_REBUILD && !w->fresh) {
-		r = rebuild(w, "a checkout found objects missing", e);
-		rebuilt = true;
-	}
-	if (r == 0)
-		r = update(w, e);
-	if (r < 0 && !rebuilt && worth_rebuilding(w)) {
+	int r = bring_once(w, e);
+	if (r < 0 && is_damage(w)) {
 		char why[128];
 		snprintf(why, sizeof why, "%.120s", e->msg);
-		r = rebuild(w, why, e);
-		if (r == 0)
-			r = update(w, e);
+		r = rebuild(w, why, e) < 0 ? -1 : update(w, e);
 	}
-	return r < 0 ? -1 : git_mirror_asked(w, e);
+	if (r < 0)
+		return -1;
+	if (w->result.hit)
+		return 0;
+	return git_mirror_asked(w, e);
+}
+
+static int fetch_locked(struct git_work *w, struct err *e)
+{
+	int r = git_mirror_lock(w, e);
+	if (r == 0)
+		r = bring(w, e);
+	if (r == 0 && !w->r->own) {
+		w->result.store = git_store_write(w->dir, e);
+		r = w->result.store < 0 ? -1 : 0;
+	}
+	git_mirror_unlock(w);
+	return r;
 }
 
 static int serve(struct git_work *w, struct err *e)
@@ -163,25 +199,14 @@ static int serve(struct git_work *w, struct err *e)
 	w->fault = SOURCES_DISK;
 	if (fchdir(w->dir) < 0)
 		return err_sys(e, "mirror");
-	bool hit = w->r->own && w->r->force == FETCH_NORMAL &&
-		   git_mirror_open(w, false, &none) == 0 && git_mirror_hit(w);
+	w->result.hit = may_hit(w) && git_mirror_open(w, false, &none) == 0 && git_mirror_hit(w);
 	w->fault = SOURCES_OK;
-	w->result.hit = hit;
-	if (hit)
-		snprintf(w->result.engine, sizeof w->result.engine, "mirror");
-	git_mirror_close(w);
-	if (!hit) {
-		int r = git_mirror_lock(w, e);
-		if (r == 0)
-			r = bring(w, e);
-		if (r == 0 && !w->r->own)
-			r = w->result.store = git_store_write(w->dir, e);
-		git_mirror_unlock(w);
-		if (r < 0)
+	snprintf(w->result.engine, sizeof w->result.engine, "mirror");
+	if (!w->result.hit) {
+		git_mirror_close(w);
+		if (fetch_locked(w, e) < 0)
 			return -1;
 	}
-	if (!w->repo && git_mirror_open(w, false, e) < 0)
-		return -1;
 	w->result.refs = git_mirror_refs(w, e);
 	return w->result.refs < 0 ? -1 : 0;
 }

@@ -95,6 +95,7 @@ static const struct text_row texts[] = {
 	{ "bad line length", SOURCES_PROTOCOL },
 	{ "status code", SOURCES_PROTOCOL },
 	{ "too many redirects", SOURCES_PROTOCOL },
+	{ "not a git repository", SOURCES_CORRUPT },
 	{ "corrupt", SOURCES_CORRUPT },
 	{ "bad object", SOURCES_CORRUPT },
 	{ "unable to read", SOURCES_CORRUPT },

@@ -114,26 +114,34 @@ int git_mirror_asked(struct git_work *w, struct err *e)
 	return fd_replace_file(w->dir, "asked", 0644, &text, e);
 }
 
+struct standing {
+	bool patterns, single, at, loose;
+};
+
+static void look_at(struct git_work *w, const struct refspec *s, struct standing *st)
+{
+	char name[REF_NAME_MAX + 1];
+	st->patterns |= s->glob;
+	if (s->glob || s->oid)
+		return;
+	snprintf(name, sizeof name, "%.*s", (int)s->nsrc, s->src);
+	int where = stands(w, name);
+	st->single = true;
+	st->at |= where == 1;
+	st->loose |= where == 0 || (where < 0 && !str_starts(name, "refs/pipelines/"));
+}
+
 bool git_mirror_hit(struct git_work *w)
 {
 	char kept[SHA1_HEX + 32];
-	bool patterns = false, at = false, loose = false;
+	struct standing st = { 0 };
 	snprintf(kept, sizeof kept, "refs/commits/%.40s", w->r->sha);
-	for (size_t i = 0; i < w->r->nrefspecs; i++) {
-		char name[REF_NAME_MAX + 1];
-		const struct refspec *s = &w->specs[i];
-		if (s->glob || s->oid) {
-			patterns |= s->glob;
-			continue;
-		}
-		snprintf(name, sizeof name, "%.*s", (int)s->nsrc, s->src);
-		int where = stands(w, name);
-		at |= where == 1;
-		if (where == 0 || (where < 0 && !str_starts(name, "refs/pipelines/")))
-			loose = true;
-	}
-	bool here = (at && !loose) || stands(w, kept) == 1;
-	return here && (!patterns || was_asked(w)) && git_mirror_has(w);
+	for (size_t i = 0; i < w->r->nrefspecs; i++)
+		look_at(w, &w->specs[i], &st);
+	bool here = st.single ? st.at && !st.loose : st.patterns;
+	if (!here && stands(w, kept) != 1)
+		return false;
+	return (!st.patterns || was_asked(w)) && git_mirror_has(w);
 }
 
 /* Every ref below "name/". */

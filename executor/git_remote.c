@@ -60,11 +60,12 @@ static int credentials(git_credential **out, const char *url, const char *user, 
 	struct conversation *c = arg;
 	const struct fetch_request *r = c->w->r;
 	(void)user;
+	(void)url; /* changes with a redirect: the request's is what counts */
 	if (c->asked++ || !*r->token || !(types & GIT_CREDENTIAL_USERPASS_PLAINTEXT)) {
 		git_error_set_str(GIT_ERROR_HTTP, "the server refused the token");
 		return GIT_EAUTH;
 	}
-	if (!*c->w->settings->proxy && other_port(url_port(url))) {
+	if (!*c->w->settings->proxy && other_port(url_port(r->url))) {
 		git_error_set_str(GIT_ERROR_NET, "redirect to another port refused");
 		return GIT_EUSER;
 	}
@@ -219,30 +220,38 @@ static void prune(struct conversation *c, const struct refspec *s)
 	git_reference_iterator_free(it);
 }
 
-/* The mirror's refs as the server's are: those asked for, and tags whose objects came along. */
+/* One ref of the server: one that was asked for, or a tag whose object came along. */
+static int update_head(struct conversation *c, const git_remote_head *h, bool asked, struct err *e)
+{
+	bool tag = str_starts(h->name, "refs/tags/") && !str_ends(h->name, "^{}");
+	if (!ref_name_ok(h->name, strlen(h->name)))
+		return 0;
+	return asked || (tag && !missing(c->w, &h->oid)) ? set_oid(c->w, h->name, &h->oid, e) : 0;
+}
+
+static int update_oid(struct conversation *c, const struct refspec *s, struct err *e)
+{
+	char name[SHA1_HEX + 32];
+	git_oid oid;
+	if (git_oid_fromstr(&oid, s->src) < 0 || missing(c->w, &oid))
+		return 0;
+	snprintf(name, sizeof name, "refs/commits/%.40s", s->src);
+	return set_oid(c->w, name, &oid, e);
+}
+
+/* The mirror's refs as the server's are. */
 static int update(struct conversation *c, const struct refspec *specs, size_t n, struct err *e)
 {
+	int r = 0;
 	for (size_t i = 0; i < n; i++)
 		if (specs[i].glob)
 			prune(c, &specs[i]);
-	for (size_t i = 0; i < c->nheads; i++) {
-		const git_remote_head *h = c->heads[i];
-		bool tag = str_starts(h->name, "refs/tags/") && !str_ends(h->name, "^{}") &&
-			   !missing(c->w, &h->oid);
-		if ((tag || spec_of(specs, n, h->name)) && ref_name_ok(h->name, strlen(h->name)) &&
-		    set_oid(c->w, h->name, &h->oid, e) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < n; i++) {
-		char name[SHA1_HEX + 32];
-		git_oid oid;
-		if (!specs[i].oid || git_oid_fromstr(&oid, specs[i].src) < 0)
-			continue;
-		snprintf(name, sizeof name, "refs/commits/%.40s", specs[i].src);
-		if (!missing(c->w, &oid) && set_oid(c->w, name, &oid, e) < 0)
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < c->nheads; i++)
+		r = update_head(c, c->heads[i], spec_of(specs, n, c->heads[i]->name) != NULL, e);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (specs[i].oid)
+			r = update_oid(c, &specs[i], e);
+	return r;
 }
 
 int git_remote_update(struct git_work *w, const struct refspec *specs, size_t n, struct err *e)

@@ -37,21 +37,28 @@ static bool name_ok(const char *path)
 	return strcmp(dir, "pack") == 0 ? pack_name(slash + 1) : loose_name(dir, slash + 1);
 }
 
+/* At most n bytes by read and write, where the kernel cannot copy between these two. */
+static ssize_t copy_some(int from, int to, size_t n, struct err *e)
+{
+	char bytes[64 << 10];
+	ssize_t done;
+	do
+		done = read(from, bytes, n < sizeof bytes ? n : sizeof bytes);
+	while (done < 0 && errno == EINTR);
+	if (done < 0)
+		return err_sys(e, "copy");
+	return fd_write_all(to, bytes, (size_t)done, e) < 0 ? -1 : done;
+}
+
 static int copy(int from, int to, uint64_t n, struct err *e)
 {
 	while (n) {
 		size_t part = n < (1u << 30) ? (size_t)n : 1u << 30;
 		ssize_t done = copy_file_range(from, NULL, to, NULL, part, 0);
-		if (done < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP)) {
-			char bytes[64 << 10];
-			done = read(from, bytes, part < sizeof bytes ? part : sizeof bytes);
-			if (done > 0 && fd_write_all(to, bytes, (size_t)done, e) < 0)
-				return -1;
-		}
-		if (done < 0 && errno == EINTR)
-			continue;
+		if (done < 0)
+			done = copy_some(from, to, part, e);
 		if (done <= 0)
-			return done ? err_sys(e, "copy") : err_set(e, EIO, "copy: cut short");
+			return done ? -1 : err_set(e, EIO, "copy: cut short");
 		n -= (uint64_t)done;
 	}
 	return 0;

@@ -177,19 +177,25 @@ int git_tree_head(const struct git_tree_place *p, const char *sha, struct err *e
 	return write_file(p->dir, "HEAD", line, (size_t)n, e);
 }
 
-/* The ".git" file of a submodule's tree, and its entry in the configuration above it. */
-static int link_module(const struct pack_checkout *c, struct git_tree_place *p, struct err *e)
+/* The ".git" file of a submodule's tree. */
+static int put_git_file(const struct pack_checkout *c, struct git_tree_place *p, struct err *e)
 {
-	autobuf text = BUF(PATH_BYTES), entry = BUF(CONFIG_BYTES);
+	autobuf text = BUF(PATH_BYTES);
 	if (buf_str(&text, "gitdir: ", e) < 0)
 		return -1;
 	for (unsigned i = depth_of(c->worktree); i; i--)
 		if (buf_str(&text, "../", e) < 0)
 			return -1;
 	if (buf_printf(&text, e, "%s\n", p->gitdir) < 0 ||
-	    fd_remove_tree(p->worktree, ".git", e) < 0 ||
-	    write_file(p->worktree, ".git", text.p, text.len, e) < 0)
+	    fd_remove_tree(p->worktree, ".git", e) < 0)
 		return -1;
+	return write_file(p->worktree, ".git", text.p, text.len, e);
+}
+
+/* A submodule's entry in the configuration of the repository it belongs to. */
+static int put_entry(const struct pack_checkout *c, struct git_tree_place *p, struct err *e)
+{
+	autobuf entry = BUF(CONFIG_BYTES);
 	if (buf_str(&entry, "[submodule ", e) < 0 || quoted(&entry, c->name, e) < 0 ||
 	    buf_str(&entry, "]\n\tactive = true\n\turl = ", e) < 0 ||
 	    quoted(&entry, c->url, e) < 0 || buf_char(&entry, '\n', e) < 0)
@@ -211,28 +217,46 @@ static void read_old(struct git_tree_place *p)
 		p->old[0] = '\0';
 }
 
-static int make_places(const struct pack_checkout *c, struct git_tree_place *p, struct err *e)
+static int name_gitdir(const struct pack_checkout *c, struct git_tree_place *p, struct err *e)
 {
-	p->tree = git_tree_open(c->tree, e);
-	if (p->tree < 0)
-		return -1;
-	p->worktree = make_path(p->tree, c->worktree, e);
-	if (p->worktree < 0)
-		return -1;
 	int n = *c->name
 			? snprintf(p->gitdir, sizeof p->gitdir, "%s/modules/%s", c->parent, c->name)
 			: snprintf(p->gitdir, sizeof p->gitdir, ".git");
 	if (n < 0 || (size_t)n >= sizeof p->gitdir)
 		return err_set(e, ENAMETOOLONG, "submodule name");
-	if (c->state == PACK_FRESH && !*c->name && git_tree_empty(p->tree, e) < 0)
+	return 0;
+}
+
+/* What an earlier job left: all of it goes, or its git directory, once we know where it stood. A
+ * submodule's went with the job's own. */
+static int clear_places(const struct pack_checkout *c, struct git_tree_place *p, struct err *e)
+{
+	if (*c->name)
+		return 0;
+	if (c->state == PACK_FRESH)
+		return git_tree_empty(p->tree, e);
+	read_old(p);
+	return fd_remove_tree(p->tree, ".git", e);
+}
+
+static int make_places(const struct pack_checkout *c, struct git_tree_place *p, struct err *e)
+{
+	p->tree = git_tree_open(c->tree, e);
+	p->worktree = p->tree < 0 ? -1 : make_path(p->tree, c->worktree, e);
+	if (p->worktree < 0 || name_gitdir(c, p, e) < 0 || clear_places(c, p, e) < 0)
 		return -1;
-	if (c->state == PACK_KEPT) {
-		read_old(p);
-		if (!*c->name && fd_remove_tree(p->tree, ".git", e) < 0)
-			return -1;
-	}
 	p->dir = make_path(p->tree, p->gitdir, e);
 	return p->dir < 0 ? -1 : 0;
+}
+
+static int make_all(const struct pack_checkout *c, struct git_tree_place *p, struct err *e)
+{
+	if (put_objects(c, p, e) < 0 || put_refs(c, p, e) < 0 || configure(c, p, e) < 0 ||
+	    put_head(p, e) < 0)
+		return -1;
+	if (!*c->name)
+		return 0;
+	return put_git_file(c, p, e) < 0 ? -1 : put_entry(c, p, e);
 }
 
 int git_tree_make(const struct pack_checkout *c, struct git_tree_place *ret,
@@ -247,15 +271,7 @@ int git_tree_make(const struct pack_checkout *c, struct git_tree_place *ret,
 		r = err_set(e, EEXIST, "two submodules share the name \"%s\"", c->name);
 	}
 	if (r == 0)
-		r = put_objects(c, &p, e);
-	if (r == 0)
-		r = put_refs(c, &p, e);
-	if (r == 0)
-		r = configure(c, &p, e);
-	if (r == 0)
-		r = put_head(&p, e);
-	if (r == 0 && *c->name)
-		r = link_module(c, &p, e);
+		r = make_all(c, &p, e);
 	if (r == 0)
 		*ret = p;
 	else

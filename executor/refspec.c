@@ -19,6 +19,17 @@ static bool byte_ok(unsigned char c)
 	return c > ' ' && c != 0x7f && !strchr("~^:?*[\\", c);
 }
 
+static bool bytes_ok(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool twin = i &&
+			    ((s[i] == '.' && s[i - 1] == '.') || (s[i] == '{' && s[i - 1] == '@'));
+		if (twin || !byte_ok((unsigned char)s[i]))
+			return false;
+	}
+	return true;
+}
+
 /* One part between slashes: not empty, not dot-led, no "..", not ended by a dot or ".lock". */
 static bool component_ok(const char *s, size_t n)
 {
@@ -26,13 +37,8 @@ static bool component_ok(const char *s, size_t n)
 	size_t nlock = sizeof lock - 1;
 	if (n == 0 || s[0] == '.' || s[n - 1] == '.')
 		return false;
-	if (n >= nlock && memcmp(s + n - nlock, lock, nlock) == 0)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!byte_ok((unsigned char)s[i]) || (i && s[i] == '.' && s[i - 1] == '.') ||
-		    (i && s[i] == '{' && s[i - 1] == '@'))
-			return false;
-	return true;
+	bool locks = n >= nlock && memcmp(s + n - nlock, lock, nlock) == 0;
+	return !locks && bytes_ok(s, n);
 }
 
 bool ref_name_ok(const char *name, size_t n)

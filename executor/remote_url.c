@@ -30,26 +30,35 @@ static size_t authority_len(const char *at)
 	return strcspn(at, "/");
 }
 
-/* "host", "host:port" or "[v6]:port". */
+/* "h", "h.example", "[2001:db8::1]". */
+static bool host_ok(const char *at, size_t n)
+{
+	bool v6 = at[0] == '[';
+	if (v6)
+		return n > 2 && at[n - 1] == ']' && !memchr(at + 1, ']', n - 2) &&
+		       !memchr(at + 1, '[', n - 1);
+	return n && *at != '-' && !memchr(at, ':', n) && !memchr(at, '[', n) && !memchr(at, ']', n);
+}
+
+/* The length of the host in "host:port" of n bytes; n where there is no port. */
+static size_t host_len(const char *at, size_t n)
+{
+	const char *colon = memrchr(at, ':', n);
+	bool inside = colon && memchr(colon, ']', n - (size_t)(colon - at));
+	return colon && !inside ? (size_t)(colon - at) : n;
+}
+
 static bool authority_ok(const char *at, size_t n)
 {
-	size_t host = n;
-	if (n == 0 || n > 300 || *at == ':' || *at == '-')
+	if (n == 0 || n > 300)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (!host_byte((unsigned char)at[i]))
 			return false;
-	const char *colon = memrchr(at, ':', n);
-	if (colon && !memchr(colon, ']', n - (size_t)(colon - at))) {
-		host = (size_t)(colon - at);
-		if (n - host > 6 || strspn(colon + 1, "0123456789") < n - host - 1)
-			return false;
-	}
-	bool v6 = at[0] == '[';
-	if (v6)
-		return host > 2 && at[host - 1] == ']' && !memchr(at + 1, ']', host - 2) &&
-		       !memchr(at + 1, '[', host - 1);
-	return !memchr(at, ':', host) && !memchr(at, '[', host) && !memchr(at, ']', host);
+	size_t host = host_len(at, n), port = n - host;
+	if (port > 6 || (port && strspn(at + host + 1, "0123456789") < port - 1))
+		return false;
+	return host_ok(at, host);
 }
 
 /* No part is "..", encoded or not. */

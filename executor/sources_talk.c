@@ -30,6 +30,14 @@ static int expired(struct sources_job *s, struct err *e)
 	return sources_fail(s, SOURCES_TIMEOUT);
 }
 
+static int check_interrupt(struct sources_job *s, short revents, struct err *e)
+{
+	if (!revents || !s->interrupted || !s->interrupted(s->arg))
+		return 0;
+	err_set(e, ECANCELED, "interrupted while getting sources");
+	return sources_fail(s, SOURCES_CANCELLED);
+}
+
 /* Until sock (-1: none) can be read (1), or the clock shows until_ms (0). */
 static int wait_until(struct sources_job *s, int sock, uint64_t until_ms, struct err *e)
 {
@@ -42,10 +50,8 @@ static int wait_until(struct sources_job *s, int sock, uint64_t until_ms, struct
 			err_sys(e, "poll");
 			return sources_fail(s, SOURCES_INTERNAL);
 		}
-		if (r > 0 && p[1].revents && s->interrupted && s->interrupted(s->arg)) {
-			err_set(e, ECANCELED, "interrupted while getting sources");
-			return sources_fail(s, SOURCES_CANCELLED);
-		}
+		if (r > 0 && check_interrupt(s, p[1].revents, e) < 0)
+			return -1;
 		if (r > 0 && p[0].revents)
 			return 1;
 		if (left == 0)

@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import subprocess
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,12 +53,20 @@ class Reader:
         return self.fds.pop(0)
 
 
+starting = threading.Lock()
+
+
 class Role:
     """A role process on the other end of a socket. extra: fds that it gets as 4, 5 …"""
 
     def __init__(self, name: str, args: list[str], extra: list[int], cwd: Path | None = None) -> None:
         self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         wanted = [theirs.fileno(), *extra]
+        with starting:
+            self.start(name, args, wanted, cwd)
+        theirs.close()
+
+    def start(self, name: str, args: list[str], wanted: list[int], cwd: Path | None) -> None:
         high = [os.dup(fd) for fd in wanted]
         moved = [os.dup2(fd, 200 + i) for i, fd in enumerate(high)]
 
@@ -66,13 +75,11 @@ class Role:
                 os.dup2(fd, 3 + i)
             os.closerange(3 + len(moved), 400)
 
-        self.stderr_path = None
         self.process = subprocess.Popen([build() / f"courser-{name}", *args], close_fds=False, preexec_fn=place, cwd=cwd,
                                         env={k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")},
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         for fd in [*high, *moved]:
             os.close(fd)
-        theirs.close()
 
     def send(self, kind: int, body: bytes, fds: list[int] | None = None) -> None:
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []

@@ -4,6 +4,7 @@
 #include "executor/remote_url.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,11 +227,8 @@ START_TEST(test_clean)
 	int r = clean_flags_parse(row->text, &a, &f, &e);
 	ck_assert_int_eq(r, row->letters ? 0 : -1);
 	if (row->letters) {
-		strcat(got, f.none ? "0" : "");
-		strcat(got, f.nested ? "n" : "");
-		strcat(got, f.dirs ? "d" : "");
-		strcat(got, f.ignored ? "i" : "");
-		strcat(got, f.only_ignored ? "X" : "");
+		snprintf(got, sizeof got, "%s%s%s%s%s", f.none ? "0" : "", f.nested ? "n" : "",
+			 f.dirs ? "d" : "", f.ignored ? "i" : "", f.only_ignored ? "X" : "");
 		ck_assert_str_eq(got, row->letters);
 		ck_assert_uint_eq(f.nkeep, row->nkeep);
 	} else {
