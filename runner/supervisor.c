@@ -1,0 +1,254 @@
+#include "runner/supervisor.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "runner/intake.h"
+#include "runner/notify.h"
+#include "runner/registration.h"
+#include "runner/slot_end.h"
+#include "runner/system_id.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+struct supervisor {
+	const struct supervisor_options *options;
+	const char **overrides; /* NULL-terminated */
+	struct host host;
+	struct intake intake;
+	struct source signals;
+	struct timer patience;
+	char system_id[SYSTEM_ID_SIZE];
+	int lock;
+	unsigned stops; /* how often we were told to stop */
+	bool done;
+};
+
+static struct registry *load(struct supervisor *s, const struct registry *before)
+{
+	autobuf errors = BUF(256 << 10);
+	struct registry *r = registry_load(s->options->config_path, s->overrides, before, &errors);
+	if (r)
+		return r;
+	struct err e = { 0 };
+	if (fd_write_all(STDERR_FILENO, buf_cstr(&errors), errors.len, &e) < 0)
+		log_error("the configuration is wrong", NULL);
+	return NULL;
+}
+
+/* --- told by signals ---------------------------------------------------------------------------- */
+
+static void look_done(struct supervisor *s)
+{
+	s->done = s->stops && intake_busy(&s->intake) == 0;
+}
+
+static void interrupt_all(struct supervisor *s)
+{
+	for (unsigned n = 0; n < s->host.nslots; n++)
+		if (s->host.slots[n] && s->host.slots[n]->state != SLOT_FREE)
+			slot_cancel(s->host.slots[n], GATE_CANCEL_INTERRUPT);
+}
+
+static void patience_over(struct timer *t)
+{
+	struct supervisor *s = (struct supervisor *)(void *)((char *)t -
+							     offsetof(struct supervisor, patience));
+	log_warn("stopped before every job was reported; the next start reports them", NULL);
+	s->done = true;
+}
+
+/* The first: no new jobs, running ones go on to their end. The second: they are interrupted. */
+static void stop(struct supervisor *s)
+{
+	char num[STR_NUM];
+	s->stops++;
+	log_info(s->stops == 1 ? "draining: no new jobs" : "stopping: jobs are interrupted", "busy",
+		 str_num(num, intake_busy(&s->intake)), NULL);
+	notify("STOPPING=1\nSTATUS=draining");
+	if (s->stops == 1)
+		intake_drain(&s->intake);
+	if (s->stops == 2) {
+		interrupt_all(s);
+		loop_timer(s->host.loop, &s->patience,
+			   s->intake.registry->config->shutdown_timeout_ms);
+	}
+	look_done(s);
+}
+
+static void reload(struct supervisor *s)
+{
+	struct err e = { 0 };
+	notify("RELOADING=1");
+	struct registry *next = load(s, s->intake.registry);
+	if (next && host_slots(&s->host, (unsigned)next->config->concurrent, &e) < 0) {
+		log_error("reload", "err", e.msg, NULL);
+		registry_free(next);
+		next = NULL;
+	}
+	if (next) {
+		registry_identify(next, s->system_id, s->host.hostname);
+		intake_reload(&s->intake, next);
+		log_info("the configuration is in force", "path", s->options->config_path, NULL);
+	} else {
+		log_error("the configuration is wrong; the old one stays in force", "path",
+			  s->options->config_path, NULL);
+	}
+	notify("READY=1");
+}
+
+static void signal_ready(struct source *src, uint32_t events)
+{
+	struct supervisor *s = (struct supervisor *)(void *)((char *)src -
+							     offsetof(struct supervisor, signals));
+	struct signalfd_siginfo si;
+	(void)events;
+	if (read(src->fd, &si, sizeof si) != (ssize_t)sizeof si)
+		return;
+	if (si.ssi_signo == SIGHUP)
+		reload(s);
+	else
+		stop(s);
+}
+
+/* --- what the courier says beside jobs ---------------------------------------------------------- */
+
+static struct supervisor *of_intake(struct intake *in)
+{
+	return (struct supervisor *)(void *)((char *)in - offsetof(struct supervisor, intake));
+}
+
+static void on_token(struct intake *in, const struct courier_token *t)
+{
+	struct supervisor *s = of_intake(in);
+	const struct registry_row *r = registry_at(in->registry, t->idx);
+	struct err e = { 0 };
+	if (!r || r->gone)
+		return;
+	const struct registration_who who = { .name = r->wire.name, .url = r->wire.url };
+	const struct registration with = {
+		.token = t->token,
+		.token_obtained_at = t->obtained,
+		.token_expires_at = t->expires,
+	};
+	if (registration_renew(s->options->config_path, &who, &with, &e) < 0)
+		log_error("the new token cannot be kept", "registration", r->wire.name, "err",
+			  e.msg, NULL);
+	else
+		reload(s);
+}
+
+static void on_health(struct intake *in, const struct courier_health *h)
+{
+	const struct registry_row *r = registry_at(in->registry, h->idx);
+	if (!h->ok && r)
+		log_warn("the forge refuses or does not answer", "registration", r->wire.name,
+			 "why", h->text, NULL);
+}
+
+static void on_changed(void *arg)
+{
+	look_done(arg);
+}
+
+static void on_ended(void *arg, const struct slot *slot)
+{
+	struct slot_result r;
+	struct err e = { 0 };
+	(void)arg;
+	if (slot_result(slot->events, &r, &e) < 0)
+		return;
+	log_info("job ended", "job", slot->name, "state", r.state, "fault", r.fault, NULL);
+}
+
+static const struct intake_ops ops = { .ended = on_ended, .changed = on_changed };
+
+/* --- start -------------------------------------------------------------------------------------- */
+
+static int copy_overrides(struct supervisor *s, struct err *e)
+{
+	const struct supervisor_options *o = s->options;
+	s->overrides = calloc(o->noverrides + 1, sizeof *s->overrides);
+	if (!s->overrides)
+		return err_set(e, ENOMEM, "out of memory");
+	for (size_t i = 0; i < o->noverrides; i++)
+		s->overrides[i] = o->overrides[i];
+	return 0;
+}
+
+static int open_host(struct supervisor *s, struct err *e)
+{
+	const struct config *c = s->intake.registry->config;
+	struct host_options h = {
+		.state_dir = s->options->state_dir ? s->options->state_dir : c->state_dir,
+		.id_base = (uint32_t)c->id_base,
+		.nslots = (unsigned)c->concurrent,
+	};
+	if (host_open(&s->host, &h, e) < 0)
+		return -1;
+	s->lock = state_lock(&s->host.state, e);
+	if (s->lock < 0)
+		return err_wrap(e, "%s", h.state_dir);
+	if (system_id_load(s->host.state.dir, s->system_id, e) < 0) {
+		log_warn("system id", "err", e->msg, NULL);
+		err_clear(e);
+	}
+	registry_identify(s->intake.registry, s->system_id, s->host.hostname);
+	return 0;
+}
+
+static int watch_signals(struct supervisor *s, struct err *e)
+{
+	static const int caught[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, 0 };
+	s->signals = (struct source){ .fd = loop_signals(caught, e), .ready = signal_ready };
+	if (s->signals.fd < 0)
+		return -1;
+	return loop_watch(s->host.loop, &s->signals, EPOLLIN, e);
+}
+
+static int serve(struct supervisor *s, struct err *e)
+{
+	s->intake.host = &s->host;
+	s->intake.ops = &ops;
+	s->intake.arg = s;
+	s->intake.token = on_token;
+	s->intake.health = on_health;
+	s->patience.fire = patience_over;
+	if (open_host(s, e) < 0 || watch_signals(s, e) < 0 || intake_open(&s->intake, e) < 0)
+		return -1;
+	log_info("ready", "version", VERSION, "config", s->options->config_path, NULL);
+	notify("READY=1");
+	int r = loop_until(s->host.loop, &s->done, e);
+	intake_close(&s->intake);
+	return r;
+}
+
+int supervisor_run(const struct supervisor_options *o, struct err *e)
+{
+	struct supervisor s = {
+		.options = o,
+		.signals = { .fd = -1 },
+		.lock = -1,
+	};
+	signal(SIGPIPE, SIG_IGN);
+	if (copy_overrides(&s, e) < 0)
+		return -1;
+	s.intake.registry = load(&s, NULL);
+	int r = s.intake.registry
+			? serve(&s, e)
+			: err_set(e, EINVAL, "%s: the configuration is wrong", o->config_path);
+	if (s.host.loop)
+		host_close(&s.host);
+	registry_free(s.intake.registry);
+	fd_close(&s.signals.fd);
+	fd_close(&s.lock);
+	free(s.overrides);
+	return r;
+}
