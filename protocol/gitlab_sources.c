@@ -88,7 +88,8 @@ static const char *decoded(const char *s, size_t n, struct arena *a, struct err 
 		if (s[i] == '%') {
 			int high = i + 2 < n ? hex_digit(s[i + 1]) : -1;
 			int low = high < 0 ? -1 : hex_digit(s[i + 2]);
-			out[k] = low < 0 ? '\0' : (char)(high << 4 | low);
+			int byte = low < 0 ? 0 : high * 16 + low;
+			out[k] = (char)byte;
 			i += 2;
 		}
 		if (!str_is_printable(out + k, 1)) {
