@@ -4,7 +4,6 @@
 #include "runner/command_help.h"
 #include "runner/commands.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -23,30 +22,6 @@ static int perform(const struct command_line *l, struct err *e)
 	if (l->help)
 		return show_help(l, e);
 	return l->version ? cmd_version(l, e) : l->command->run(l, e);
-}
-
-static int run_verb(int argc, char **argv)
-{
-	struct err e = { 0 };
-	const char *overrides[64];
-	struct supervisor_options o = { .overrides = overrides };
-	log_setup("supervisor", LOG_INFO);
-	for (int i = 2; i + 1 < argc && o.noverrides < 64; i += 2) {
-		if (strcmp(argv[i], "--config") == 0)
-			o.config_path = argv[i + 1];
-		else if (strcmp(argv[i], "--state") == 0)
-			o.state_dir = argv[i + 1];
-		else if (strcmp(argv[i], "-o") == 0)
-			overrides[o.noverrides++] = argv[i + 1];
-		else
-			return EXIT_USAGE;
-	}
-	if (!o.config_path)
-		return EXIT_USAGE;
-	if (supervisor_run(&o, &e) == 0)
-		return EXIT_SUCCESS;
-	fprintf(stderr, "courser: error: %s\n", e.msg);
-	return e.code == EINVAL ? EXIT_CONFIG : EXIT_SYSTEM;
 }
 
 int main(int argc, char **argv)
