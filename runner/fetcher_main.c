@@ -105,7 +105,7 @@ static bool serve(const struct fetch_request *q, const struct fetch_settings *s,
 	r.watch = mmap(NULL, sizeof *r.watch, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		       -1, 0);
 	if (r.watch == MAP_FAILED)
-		return err_sys(e, "shared memory"), false;
+		return err_sys(e, "shared memory") == 0;
 	uint64_t now = clock_ms();
 	atomic_store(&r.watch->moved_ms, now);
 	r.end_ms = now + (uint64_t)(q->timeout_s ? q->timeout_s : HOUR_S) * 1000;
@@ -118,7 +118,7 @@ static bool serve(const struct fetch_request *q, const struct fetch_settings *s,
 		git_fetch_serve(FD_WORKER, FD_MIRROR, q, s, r.watch);
 		_exit(0);
 	}
-	bool more = r.pid > 0 ? watch_transfer(&r) : (err_sys(e, "fork"), false);
+	bool more = r.pid > 0 ? watch_transfer(&r) : err_sys(e, "fork") == 0;
 	munmap(r.watch, sizeof *r.watch);
 	return more;
 }

@@ -57,10 +57,12 @@ static int checkout(struct msg *m, struct err *e)
 	struct err why = { 0 };
 	if (pack_get_checkout(m, &c, e) < 0)
 		return -1;
-	autofd refs = c.refs, store = c.store;
 	int ended = git_checkout(&c, &r, &fault, &why);
-	autofd modules = r.modules;
-	return ended < 0 ? failed(fault, &why, e) : done(&r, e);
+	int sent = ended < 0 ? failed(fault, &why, e) : done(&r, e);
+	fd_close(&c.refs);
+	fd_close(&c.store);
+	fd_close(&r.modules);
+	return sent;
 }
 
 /* The directory's own entry goes too where its parent lets it; a mount point stays, empty. */
