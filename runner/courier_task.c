@@ -164,14 +164,15 @@ static void accepted_or_not(struct courier_call *c, const struct http_reply *r)
 		drop(j, "it was cancelled before it began");
 		return;
 	}
-	if (r->status == 0 && ++j->accept_tries < ACCEPT_TRIES) {
+	enum gitlab_accept what = gitlab_accept_read(r);
+	bool said_yes = r->status >= 200 && r->status < 300;
+	if (what == GITLAB_ACCEPT_GO && !said_yes && ++j->accept_tries < ACCEPT_TRIES) {
 		j->accept_again.fire = accept_fired;
-		loop_timer(
-			j->hub->loop, &j->accept_again,
-			gitlab_backoff_ms(j->accept_tries, ACCEPT_RETRY_MS, ACCEPT_RETRY_CAP_MS));
+		loop_timer(j->hub->loop, &j->accept_again,
+			   gitlab_backoff_ms(j->accept_tries - 1, ACCEPT_RETRY_MS,
+					     ACCEPT_RETRY_CAP_MS));
 		return;
 	}
-	enum gitlab_accept what = gitlab_accept_read(r);
 	if (what == GITLAB_ACCEPT_GO) {
 		go(j);
 	} else if (what == GITLAB_ACCEPT_CANCELED) {

@@ -201,10 +201,10 @@ def test_a_job_that_is_canceling_is_reported_and_dropped(gitlab, courier):
     assert last["state"] == "failed" and last["failure_reason"] == "job_canceled"
 
 
-def test_an_error_while_accepting_is_no_reason_to_stop(gitlab, courier):
+@pytest.mark.parametrize("how", [{"status": 500}, {"close": True}, {"status": 418}, {"redirect": "http://h/"}])
+def test_an_error_while_accepting_is_no_reason_to_stop(gitlab, courier, how):
     job, taken = offered(gitlab, courier)
-    gitlab.fail_next("PUT", rf"jobs/{job.id}", status=500, times=1)
-    gitlab.fail_next("PUT", rf"jobs/{job.id}", close=True, times=2)
+    gitlab.fail_next("PUT", rf"jobs/{job.id}", times=2, **how)
     journal = ready(courier, taken)
     courier.wait("ACCEPTED", cookie=taken["cookie"])
     journal.end()
