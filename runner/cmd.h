@@ -12,6 +12,7 @@ int cmd_cancel(const struct command_line *l, struct err *e);
 int cmd_exec(const struct command_line *l, struct err *e);
 int cmd_help(const struct command_line *l, struct err *e);
 int cmd_redact(const struct command_line *l, struct err *e);
+int cmd_run(const struct command_line *l, struct err *e);
 int cmd_status(const struct command_line *l, struct err *e);
 int cmd_version(const struct command_line *l, struct err *e);
 

@@ -49,6 +49,19 @@ static const struct command_option format_option = {
 	.help = "all of it as man, bash, zsh or fish",
 };
 
+static const struct command_option config_option = {
+	.name = "config",
+	.arg = "FILE",
+	.help = "the configuration; default: /etc/courser/config.yaml, for a user the XDG place",
+};
+static const struct command_option override_option = {
+	.name = "override",
+	.letter = 'o',
+	.arg = "KEY=VALUE",
+	.flags = COMMAND_REPEATABLE,
+	.help = "outweigh a key of the configuration",
+};
+
 /* --- verbs -------------------------------------------------------------------------------------- */
 
 static const struct command verbs[] = {
@@ -61,6 +74,14 @@ static const struct command verbs[] = {
 			"run.",
 		.options = { &payload_option, &result_option, &state_option },
 		.run = cmd_exec,
+	},
+	{
+		.name = "run",
+		.help = "Run the daemon: ask for jobs and run them",
+		.more = "SIGTERM drains: no new jobs, running ones end first; a second one interrupts "
+			"them. SIGHUP reads the configuration again.",
+		.options = { &config_option, &state_option, &override_option },
+		.run = cmd_run,
 	},
 	{
 		.name = "status",
