@@ -133,7 +133,11 @@ static int start(struct courier_link *l, struct err *e)
 	autofd theirs = pair[1];
 	l->socket = (struct source){ .fd = pair[0], .ready = ready };
 	priv_role_text(&l->host->priv, PRIV_COURIER, 0, ids);
-	struct role_start s = { .name = "courier", .ids = ids, .fds = &theirs, .nfds = 1 };
+	struct role_start s = { .name = "courier",
+				.ids = ids,
+				.fds = &theirs,
+				.nfds = 1,
+				.args = l->ops->certificates(l->arg) };
 	l->role.ended = ended;
 	l->started_ms = clock_ms();
 	if (role_start(&l->role, l->host->loop, l->host->libexec, &s, e) < 0 ||

@@ -8,6 +8,8 @@
 /* What the owner does with what the courier says. Strings and structs are borrowed. */
 struct courier_ops {
 	void (*up)(void *arg); /* a new courier: tell it registrations, jobs and capacity */
+	/* directories whose certificates it must read, ended by NULL: asked before each start */
+	const char *const *(*certificates)(void *arg);
 	void (*job)(void *arg, struct courier_job *j); /* takes j->payload */
 	void (*accepted)(void *arg, const struct courier_accepted *a);
 	void (*dropped)(void *arg, const struct courier_dropped *d);

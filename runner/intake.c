@@ -7,7 +7,9 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct slot *intake_slot(const struct intake *in, uint64_t cookie)
@@ -30,7 +32,7 @@ static unsigned running(const struct intake *in)
 
 unsigned intake_busy(const struct intake *in)
 {
-	return running(in) + in->reports.n;
+	return running(in) + in->reports.n + (in->offers != NULL);
 }
 
 void intake_capacity(struct intake *in)
@@ -113,21 +115,14 @@ static int begin(struct intake *in, struct slot *s, struct courier_job *j, struc
 	return 0;
 }
 
-static void on_job(void *arg, struct courier_job *j)
+static void answer(struct intake *in, struct courier_job *j, struct slot *s)
 {
-	struct intake *in = arg;
 	struct err e = { 0 };
 	struct courier_job_ready ready = {
 		.cookie = j->cookie, .why = "", .log = -1, .events = -1, .doorbell = -1
 	};
-	autofd payload = j->payload;
-	in->seen = j->cookie;
-	struct slot *s = in->draining ? NULL : host_slot(in->host);
-	if (!s)
-		err_set(&e, EBUSY, "this runner has no free slot for the job");
-	else if (begin(in, s, j, &e) == 0)
+	if (begin(in, s, j, &e) == 0) {
 		ready.go = 1;
-	if (ready.go) {
 		ready.debug_trace = j->debug_trace;
 		ready.log = s->log;
 		ready.events = s->events;
@@ -137,6 +132,69 @@ static void on_job(void *arg, struct courier_job *j)
 		ready.why = e.msg;
 	}
 	courier_link_say(&in->courier, COURIER_JOB_READY, &ready);
+}
+
+/* A job whose poll was answered when the last slot was gone: it waits, and the courier keeps it alive
+ * at the forge. */
+struct offer {
+	struct offer *next;
+	struct courier_job job;
+	struct arena texts;
+};
+
+static int keep_offer(struct intake *in, struct courier_job *j, struct err *e)
+{
+	struct offer **last = &in->offers, *o = calloc(1, sizeof *o);
+	if (!o)
+		return err_set(e, ENOMEM, "out of memory");
+	o->job = *j;
+	o->texts = (struct arena)ARENA(1 << 20);
+	o->job.project_path = arena_strdup(&o->texts, j->project_path, e);
+	o->job.token = arena_strdup(&o->texts, j->token, e);
+	o->job.reasons = arena_strdup(&o->texts, j->reasons, e);
+	while (*last)
+		last = &(*last)->next;
+	*last = o;
+	j->payload = -1; /* it is the offer's */
+	if (o->job.project_path && o->job.token && o->job.reasons)
+		return 0;
+	return -1;
+}
+
+static void drop_offer(struct intake *in)
+{
+	struct offer *o = in->offers;
+	in->offers = o->next;
+	fd_close(&o->job.payload);
+	arena_done(&o->texts);
+	free(o);
+}
+
+static struct slot *free_slot(struct intake *in)
+{
+	return running(in) < in->registry->config->concurrent ? host_slot(in->host) : NULL;
+}
+
+static void serve_offers(struct intake *in)
+{
+	struct slot *s;
+	while (in->offers && (s = free_slot(in)) != NULL) {
+		answer(in, &in->offers->job, s);
+		drop_offer(in);
+	}
+}
+
+static void on_job(void *arg, struct courier_job *j)
+{
+	struct intake *in = arg;
+	struct err e = { 0 };
+	in->seen = j->cookie;
+	struct slot *s = in->offers ? NULL : free_slot(in);
+	if (s)
+		answer(in, j, s);
+	else if (keep_offer(in, j, &e) < 0)
+		log_error("a job cannot be kept", "err", e.msg, NULL);
+	fd_close(&j->payload);
 	intake_capacity(in);
 }
 
@@ -180,6 +238,7 @@ static void release(struct intake *in, struct slot *s)
 	slot_release(s);
 	if (r && --r->users == 0 && r != in->registry)
 		registry_free(r);
+	serve_offers(in);
 	intake_capacity(in);
 }
 
@@ -226,9 +285,17 @@ static void register_all(struct intake *in)
 	}
 }
 
+static const char *const *certificates(void *arg)
+{
+	const struct intake *in = arg;
+	return in->registry->certificates;
+}
+
 static void on_up(void *arg)
 {
 	struct intake *in = arg;
+	while (in->offers)
+		drop_offer(in); /* a new courier knows nothing of them */
 	in->seen = 0;
 	register_all(in);
 	intake_tell(in);
@@ -262,6 +329,7 @@ static void on_stat(void *arg, const struct courier_stat *s)
 
 static const struct courier_ops ops = {
 	.up = on_up,
+	.certificates = certificates,
 	.job = on_job,
 	.accepted = on_accepted,
 	.dropped = on_dropped,
@@ -284,6 +352,8 @@ int intake_open(struct intake *in, struct err *e)
 void intake_close(struct intake *in)
 {
 	courier_link_close(&in->courier);
+	while (in->offers)
+		drop_offer(in);
 	reports_free(&in->reports);
 }
 

@@ -14,6 +14,8 @@ struct intake_ops {
 	void (*changed)(void *arg); /* slots, reports: somebody may be waiting for none */
 };
 
+struct offer;
+
 struct intake {
 	/* what else the courier says; NULL: not interested */
 	void (*token)(struct intake *in, const struct courier_token *t);
@@ -25,8 +27,9 @@ struct intake {
 	struct reports reports;
 	const struct intake_ops *ops;
 	void *arg;
-	uint64_t seen;    /* the last cookie of the courier */
-	uint64_t adopted; /* cookies of our own */
+	struct offer *offers; /* the courier's, that wait for a slot: the oldest first */
+	uint64_t seen;        /* the last cookie of the courier */
+	uint64_t adopted;     /* cookies of our own */
 	bool draining;
 };
 

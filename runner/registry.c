@@ -205,6 +205,28 @@ static int fill_rows(struct registry *r, const struct registry *before, struct e
 	return 0;
 }
 
+/* The directory of each certificate file: seen anew when a file is replaced. */
+static int fill_certificates(struct registry *r, struct err *e)
+{
+	size_t n = 0;
+	const char **dirs = arena_array(&r->arena, 3 * r->n + 1, sizeof *dirs, e);
+	for (size_t i = 0; dirs && i < r->n; i++) {
+		const struct courier_registration *w = &r->rows[i].wire;
+		const char *files[] = { w->ca_file, w->cert_file, w->key_file };
+		for (size_t k = 0; !r->rows[i].gone && k < 3; k++) {
+			const char *slash = strrchr(files[k], '/');
+			if (!slash)
+				continue;
+			size_t len = slash == files[k] ? 1 : (size_t)(slash - files[k]);
+			dirs[n] = arena_strndup(&r->arena, files[k], len, e);
+			if (!dirs[n++])
+				return -1;
+		}
+	}
+	r->certificates = dirs;
+	return dirs ? 0 : -1;
+}
+
 static int load(struct registry *r, const char *path, const char *const *overrides,
 		const struct registry *before, struct buf *errors)
 {
@@ -217,7 +239,7 @@ static int load(struct registry *r, const char *path, const char *const *overrid
 	if (r->config) {
 		size_t most = r->config->nrunners + (before ? before->n : 0);
 		r->rows = calloc(most + 1, sizeof *r->rows);
-		ok = r->rows ? fill_rows(r, before, &e) : -1;
+		ok = r->rows && fill_rows(r, before, &e) == 0 ? fill_certificates(r, &e) : -1;
 	}
 	struct err ignored = { 0 };
 	if (ok < 0 && list->n == 0 && buf_printf(errors, &ignored, "%s\n", e.msg) < 0)

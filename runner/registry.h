@@ -23,7 +23,8 @@ struct registry {
 	const struct config *config;
 	struct registry_row *rows;
 	size_t n;
-	unsigned users; /* jobs that hold pointers into it */
+	const char *const *certificates; /* directories that the courier must read; ended by NULL */
+	unsigned users;                  /* jobs that hold pointers into it */
 };
 
 /* Load the file at path with overrides (NULL-terminated, or NULL). before: the registry whose indices
