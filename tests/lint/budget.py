@@ -12,6 +12,8 @@ SHOWN = {
     "params": "parameters",
     "nesting": "levels of nesting",
 }
+# Functions whose parameters a library dictates.
+DICTATED = {("runner/metrics_http.c", "asked")}
 # The first row whose ends fit.
 FILE_LINES = (("tests/", ".c", 800), ("", ".c", 500), ("", ".h", 120))
 
@@ -45,6 +47,8 @@ def faults(path, text):
     for f in ctokens.functions(text):
         for key, most in FUNCTION.items():
             have = getattr(f, key)
+            if key == "params" and (path, f.name) in DICTATED:
+                continue
             if have > most:
                 yield f"{path}:{f.line}: {f.name}: {have} {SHOWN[key]}, at most {most}"
 
