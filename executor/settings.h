@@ -19,12 +19,15 @@ struct settings {
 	const char *environment;   /* K=V lines of the operator */
 	const char *feature_flags; /* NAME=true lines of the operator */
 	const char *pre_get_sources, *post_get_sources, *pre_build, *post_build;
-	const char *notes;     /* what degrades on this machine, a line each */
-	const char *ca_file;   /* CA bundle of the coordinator, its content; "" none */
+	const char
+		*clone_url;  /* scheme://host[/path] to clone from instead; "" as the forge says */
+	const char *notes;   /* what degrades on this machine, a line each */
+	const char *ca_file; /* CA bundle of the coordinator, its content; "" none */
 	uint64_t output_limit; /* bytes; 0 none */
 	uint64_t concurrent_id, concurrent_project_id;
 	uint64_t cancel_int_ms, cancel_term_ms; /* patience after INT and after TERM */
 	uint64_t drain_ms;        /* how long a background process may hold the log open */
+	uint64_t prepare_ms;      /* 0: the job's own timeout only */
 	uint64_t get_sources_ms;  /* 0: the job's own timeout only */
 	uint64_t debug_trace_off; /* the operator forbids CI_DEBUG_TRACE */
 	uint64_t prepaid_ms;      /* time spent on the job before the worker started */

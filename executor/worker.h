@@ -40,7 +40,7 @@ struct worker {
 	bool reconnected; /* a new supervisor came while a request was open */
 	struct msg reply;
 	enum stop stop;
-	struct timer deadline;
+	struct timer deadline, preparation;
 
 	struct worker_box box;
 	const char *warnings;                /* about the job's settings, a line each */

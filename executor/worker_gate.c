@@ -130,11 +130,22 @@ static void deadline_passed(struct timer *t)
 	worker_stop(w, STOP_TIMEOUT);
 }
 
+static void preparation_passed(struct timer *t)
+{
+	struct worker *w = (struct worker *)(void *)((char *)t -
+						     offsetof(struct worker, preparation));
+	char text[32];
+	str_duration_text(w->settings.prepare_ms, text, sizeof text);
+	verdict_set(&w->verdict, ENDING_INFRA, "the preparation took longer than %s", text);
+	worker_stop(w, STOP_ABORT);
+}
+
 int worker_gate_init(struct worker *w, struct err *e)
 {
 	w->supervisor = (struct source){ .fd = WORKER_SUPERVISOR, .ready = supervisor_ready };
 	w->listen = (struct source){ .fd = WORKER_LISTEN, .ready = listen_ready };
 	w->deadline.fire = deadline_passed;
+	w->preparation.fire = preparation_passed;
 	if (loop_watch(w->loop, &w->supervisor, EPOLLIN, e) < 0)
 		return -1;
 	return loop_watch(w->loop, &w->listen, EPOLLIN, e);

@@ -61,6 +61,25 @@ static int add_base(struct worker *w, struct err *e)
 	return 0;
 }
 
+/* The operator's clone_url: where the server's own name for itself is of no use here. */
+static int use_clone_url(struct worker *w, struct err *e)
+{
+	const char *base = w->settings.clone_url;
+	size_t n = strlen(base);
+	while (n && base[n - 1] == '/')
+		n--;
+	if (!n || !w->job->sources.url[0])
+		return 0;
+	struct job *copy = arena_new(&w->arena, struct job, e);
+	if (!copy)
+		return -1;
+	*copy = *w->job;
+	copy->sources.url = arena_printf(&w->arena, e, "%.*s/%s.git", (int)n, base,
+					 w->job->project_path);
+	w->job = copy;
+	return copy->sources.url ? 0 : -1;
+}
+
 static int paths(struct worker *w, struct err *e)
 {
 	const char *project = w->job->project_path[0] ? w->job->project_path : "project";
@@ -202,7 +221,7 @@ static int understand(struct worker *w)
 	int r = read_settings(w, &why);
 	if (r == 0)
 		r = read_payload(w, &why);
-	if (r == 0 && (paths(w, &why) < 0 || build_vars(w, &why) < 0))
+	if (r == 0 && (use_clone_url(w, &why) < 0 || paths(w, &why) < 0 || build_vars(w, &why) < 0))
 		r = -1;
 	if (open_log(w, &e) < 0) {
 		w->log.broken = e;
@@ -231,6 +250,8 @@ int worker_prepare(struct worker *w)
 	if (worker_box_ask(w, &e) < 0)
 		return fail(w, ENDING_INFRA, &e);
 	worker_queue_time(w);
+	if (w->settings.prepare_ms)
+		loop_timer(w->loop, &w->preparation, w->settings.prepare_ms);
 	loop_timer(w->loop, &w->deadline, (uint64_t)w->job->timeout_s * 1000);
 	return wait_go(w);
 }

@@ -233,6 +233,7 @@ int worker_sources(struct worker *w)
 	say_environment(w, w->box_notes);
 	if (write_files(w, &e) < 0)
 		return fail(w, ENDING_INFRA, &e);
+	loop_timer_clear(w->loop, &w->preparation);
 	if (w->job->sources.url[0] == '\0')
 		return 0;
 	worker_phase(w, PHASE_SOURCES);

@@ -1,5 +1,6 @@
 #include "runner/registry.h"
 
+#include "base/fd.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -86,6 +87,18 @@ static const enum sandbox_net networks[] = {
 	[CONFIG_NETWORK_NONE] = SANDBOX_NET_NONE,
 };
 
+/* The content of the CA bundle, for jobs that talk to the coordinator. One that cannot be read is the
+ * courier's to complain of. */
+static const char *certificates(const char *path, struct arena *a)
+{
+	struct err e = { 0 };
+	autobuf b = BUF(1 << 20);
+	if (!path[0] || fd_read_file(path, &b, &e) < 0)
+		return "";
+	const char *text = arena_strndup(a, buf_cstr(&b), b.len, &e);
+	return text ? text : "";
+}
+
 static int fill_settings(struct registry_row *r, const struct config_runner *from, struct arena *a,
 			 struct err *e)
 {
@@ -104,12 +117,14 @@ static int fill_settings(struct registry_row *r, const struct config_runner *fro
 		.post_get_sources = from->post_get_sources_script,
 		.pre_build = from->pre_build_script,
 		.post_build = from->post_build_script,
+		.clone_url = from->clone_url,
 		.notes = "",
-		.ca_file = "",
+		.ca_file = certificates(from->tls_ca_file, a),
 		.output_limit = from->output_limit,
 		.cancel_int_ms = from->cancel_int_ms,
 		.cancel_term_ms = from->cancel_term_ms,
 		.drain_ms = from->drain_ms,
+		.prepare_ms = from->prepare_timeout_ms,
 		.get_sources_ms = from->get_sources_timeout_ms,
 		.debug_trace_off = from->debug_trace_disabled,
 	};
@@ -139,6 +154,8 @@ static int fill_slot(struct registry_row *r, const struct config_runner *from, s
 		.limits = { from->nproc, from->nofile, from->fsize },
 		.mounts = from->mounts,
 		.nmounts = from->nmounts,
+		.devices = from->devices,
+		.ndevices = from->ndevices,
 		.http_settings = settings_text(a, http, sizeof http / sizeof *http, e),
 		.vault_settings = settings_text(a, vault, sizeof vault / sizeof *vault, e),
 	};

@@ -32,6 +32,8 @@ struct slot_options {
 	struct sandbox_limits limits;
 	const char *const *mounts; /* "/host/path:/inside[:ro|rw]" */
 	size_t nmounts;
+	const char *const *devices; /* "/dev/kvm" */
+	size_t ndevices;
 	const char *http_settings; /* key=value lines for fetcher and keeper */
 	const char *vault_settings;
 };

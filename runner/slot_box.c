@@ -66,6 +66,16 @@ static int add_extra(struct sandbox_spec *spec, const char *text, struct err *e)
 	return 0;
 }
 
+static int add_device(struct sandbox_spec *spec, const char *path, struct err *e)
+{
+	struct sandbox_mount *m = sandbox_spec_mount(spec, SANDBOX_BIND_PATH, path, SANDBOX_DEVICE,
+						     e);
+	if (!m)
+		return -1;
+	snprintf(m->source, sizeof m->source, "%.*s", (int)sizeof m->source - 1, path);
+	return 0;
+}
+
 static int add_mounts(struct slot *s, struct sandbox_spec *spec, bool mirror, struct err *e)
 {
 	struct sandbox_mount *tree = sandbox_spec_mount(spec, SANDBOX_BIND_FD, s->project_dir,
@@ -88,6 +98,9 @@ static int add_mounts(struct slot *s, struct sandbox_spec *spec, bool mirror, st
 	}
 	for (size_t i = 0; i < s->options->nmounts; i++)
 		if (add_extra(spec, s->options->mounts[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < s->options->ndevices; i++)
+		if (add_device(spec, s->options->devices[i], e) < 0)
 			return -1;
 	return 0;
 }
