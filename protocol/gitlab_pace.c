@@ -120,7 +120,7 @@ bool gitlab_pace_ended(struct gitlab_pace *p, uint64_t now_ms, struct gitlab_pol
 		return false;
 	}
 	p->failures = 0;
-	if (end.what == GITLAB_POLL_JOB) {
+	if (end.what == GITLAB_POLL_JOB && !p->strict) {
 		p->credit = CREDIT;
 		p->next_ms = now_ms;
 	} else if (end.what == GITLAB_POLL_NONE && end.news && p->credit) {

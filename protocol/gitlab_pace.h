@@ -10,6 +10,7 @@
 struct gitlab_pace {
 	/* settings */
 	unsigned interval_ms, concurrency, unhealthy_limit, unhealthy_ms;
+	bool strict; /* no poll at once after a job */
 	/* state; times are clock_ms() */
 	double wanted;         /* adaptive request concurrency, 1 .. concurrency */
 	unsigned refusals;     /* 403 in a row */

@@ -15,6 +15,7 @@
 
 enum {
 	CONNECT_MS = 30000,
+	CONNECTION_AGE_S = 900,
 	HEADERS_MAX = 64 << 10,
 	CONNECTIONS_KEPT = 32,
 };
@@ -294,6 +295,7 @@ struct http *http_new(struct loop *l, const struct http_settings *s, struct err 
 	}
 	h->loop = l;
 	h->connect_ms = s->connect_ms ? s->connect_ms : CONNECT_MS;
+	h->age_s = s->age_s ? s->age_s : CONNECTION_AGE_S;
 	bool ok = true;
 	for (int i = 0; i < TEXTS; i++)
 		ok = (h->text[i] = strdup(from[i] ? from[i] : "")) && ok;

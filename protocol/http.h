@@ -27,6 +27,7 @@ struct http_settings {
 	const char *proxy, *no_proxy;
 	const char *user_agent;
 	unsigned connect_ms;
+	unsigned age_s; /* a connection is not used again after this long; 0 = 15 min */
 };
 
 /* Copies the settings. NULL with e set. The loop must outlive it. */

@@ -11,7 +11,6 @@ enum {
 	TIMEOUT_MS = 60000,
 	SMALL_BODY = 16 << 10, /* from a file: read at once, sent in one piece with the headers */
 	UPLOAD_BUFFER = 256 << 10,
-	CONNECTION_AGE_S = 900, /* as gitlab-runner's connection_max_age */
 	CONNECTION_IDLE_S = 90,
 };
 
@@ -159,7 +158,7 @@ static void set_limits(struct http_call *c)
 	long timeout = r->timeout_ms ? (long)r->timeout_ms : TIMEOUT_MS;
 	curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, timeout);
 	curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)h->connect_ms);
-	curl_easy_setopt(c->easy, CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_AGE_S);
+	curl_easy_setopt(c->easy, CURLOPT_MAXLIFETIME_CONN, (long)h->age_s);
 	curl_easy_setopt(c->easy, CURLOPT_MAXAGE_CONN, (long)CONNECTION_IDLE_S);
 	curl_easy_setopt(c->easy, CURLOPT_TCP_KEEPALIVE, 1L); /* a held poll is silent for long */
 	curl_easy_setopt(c->easy, CURLOPT_TCP_KEEPIDLE, 30L);

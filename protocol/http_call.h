@@ -27,7 +27,7 @@ enum { TEXT_CA, TEXT_CERT, TEXT_KEY, TEXT_PROXY, TEXT_NO_PROXY, TEXT_AGENT, TEXT
 struct http {
 	struct loop *loop;
 	char *text[TEXTS];
-	unsigned connect_ms;
+	unsigned connect_ms, age_s;
 	struct stat certs[CERTS];
 	struct pool *pools; /* the first takes new requests, the others only end theirs */
 };

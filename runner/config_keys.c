@@ -126,7 +126,7 @@ static const struct config_key runner_keys[] = {
 	    .doc = "Addresses of the Vault servers that jobs may name; none listed: any."),
 	RUN("vault.ca_file", PATH, vault_ca_file, .standard = "",
 	    .doc = "CA certificates of the Vault servers."),
-	RUN("vault.timeout", DURATION, vault_timeout_ms, .min = SECOND, .max = HOUR,
+	RUN("vault.timeout", DURATION, vault_timeout_ms, .min = SECOND, .max = 80 * SECOND,
 	    .standard = "60s", .doc = "The most time for one read of a secret."),
 };
 

@@ -57,6 +57,8 @@ struct courier_registration {
 	uint32_t unhealthy_limit;      /* 0 = 3 */
 	uint32_t unhealthy_interval_s; /* 0 = 3600 */
 	uint32_t final_retries;        /* tries of the final update; 0 = 10 */
+	uint32_t connection_age_s;     /* 0 = 900 */
+	uint32_t strict;               /* wait check_interval after a job, too */
 	uint32_t rotate;               /* replace the token before it expires */
 };
 /* FORGET: no more polls for it; its jobs are shipped to the end. */

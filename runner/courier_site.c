@@ -325,6 +325,7 @@ static int site_fill(struct courier_site *s, const struct courier_registration *
 		.proxy = r->proxy,
 		.no_proxy = r->no_proxy,
 		.user_agent = gitlab_user_agent(),
+		.age_s = r->connection_age_s,
 	};
 	s->http = http_new(s->hub->loop, &settings, e);
 	return s->http ? 0 : -1;
@@ -350,6 +351,7 @@ void site_register(struct courier_hub *h, const struct courier_registration *r)
 		.look.fire = look_fired,
 		.rotation.fire = rotation_fired,
 		.pace = { .interval_ms = r->check_interval_ms,
+			  .strict = r->strict != 0,
 			  .concurrency = r->request_concurrency,
 			  .unhealthy_limit = r->unhealthy_limit,
 			  .unhealthy_ms = r->unhealthy_interval_s < 4000000

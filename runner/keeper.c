@@ -243,6 +243,7 @@ int keeper_set_up(struct keeper *k, const struct keeper_settings *s, struct err 
 	k->http = http_new(k->loop, &http, e);
 	k->net = (struct vault_net){ .loop = k->loop, .http = k->http, .allowed = s->allowed };
 	k->audit.job = s->job;
+	k->read_ms = s->read_ms ? s->read_ms : KEEPER_READ_MS;
 	keeper_store_init(&k->store, &k->net, s->life_max_s);
 	return k->http ? 0 : -1;
 }

@@ -24,6 +24,7 @@ struct keeper {
 	struct keeper_audit audit;
 	struct source worker;
 	struct timer renewal;
+	uint64_t read_ms;            /* the budget of one READ */
 	int supervisor;              /* -1: nobody keeps records */
 	bool ready, gone, left, due; /* worker: a message waits; has ended; has said LEAVE */
 };

@@ -47,7 +47,7 @@ static int understand(const struct secrets_read *r, struct wish *ret, struct err
 	*ret = (struct wish){
 		.identity = { r->url, r->space, *r->auth_path ? r->auth_path : "jwt", r->role,
 			      r->jwt, inline_auth },
-		.want = { .mount = r->mount, .path = r->path, .budget_ms = KEEPER_READ_MS },
+		.want = { .mount = r->mount, .path = r->path },
 	};
 	if (!vault_engine_named(*r->engine ? r->engine : "kv-v2", &ret->want.engine))
 		return err_set(
@@ -168,6 +168,7 @@ void keeper_serve_read(struct keeper *k, const struct secrets_read *r)
 	struct keeper_read audit = { .read = r, .started_ms = clock_ms() };
 	int ok = understand(r, &w, &e);
 	if (ok == 0) {
+		w.want.budget_ms = (unsigned)k->read_ms;
 		audit.reply = obtain(k, &w, &audit.cached, &e);
 		ok = audit.reply ? 0 : -1;
 	}

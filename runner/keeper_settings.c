@@ -39,10 +39,13 @@ static bool is_key(const char *key, const char *line)
 static int take(const char *line, const struct buf *value, struct arena *a,
 		struct keeper_settings *ret, struct err *e)
 {
-	if (is_key("life_max_s", line))
-		return str_u64(buf_cstr(value), UINT32_MAX, &ret->life_max_s)
+	uint64_t *number = is_key("life_max_s", line) ? &ret->life_max_s
+			   : is_key("read_ms", line)  ? &ret->read_ms
+						      : NULL;
+	if (number)
+		return str_u64(buf_cstr(value), UINT32_MAX, number)
 			       ? 0
-			       : err_set(e, EINVAL, "settings: life_max_s is not a number");
+			       : err_set(e, EINVAL, "settings: not a number: %.20s", line);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (is_key(rows[i].key, line)) {
 			const char *copy = arena_strdup(a, buf_cstr(value), e);

@@ -11,6 +11,7 @@ struct keeper_settings {
 	const char *ca_file, *cert_file, *key_file, *proxy, *no_proxy;
 	const char *allowed, *job;
 	uint64_t life_max_s; /* 0: no bound */
+	uint64_t read_ms;    /* the budget of one read; 0: KEEPER_READ_MS */
 };
 
 /* Lines of key=value; keys of others are passed over. -1: a line is malformed. */

@@ -22,6 +22,16 @@ static const char *lines(struct arena *a, const char *const *items, size_t n, st
 	return arena_strndup(a, buf_cstr(&b), b.len, e);
 }
 
+/* The items of a list with blanks between them. */
+static const char *words(struct arena *a, const char *const *items, size_t n, struct err *e)
+{
+	autobuf b = BUF(LINES_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (buf_printf(&b, e, "%s%s", i ? " " : "", items[i]) < 0)
+			return NULL;
+	return arena_strndup(a, buf_cstr(&b), b.len, e);
+}
+
 struct pair {
 	const char *key, *value;
 };
@@ -74,6 +84,8 @@ static void fill_wire(struct registry_row *r, const struct config *c,
 		.unhealthy_limit = (uint32_t)from->unhealthy_requests_limit,
 		.unhealthy_interval_s = (uint32_t)(from->unhealthy_interval_ms / 1000),
 		.final_retries = (uint32_t)from->job_status_final_update_retry_limit,
+		.connection_age_s = (uint32_t)(c->connection_max_age_ms / 1000),
+		.strict = from->strict_check_interval,
 		.rotate = from->token_file[0] == '\0',
 	};
 }
@@ -139,10 +151,12 @@ static int fill_slot(struct registry_row *r, const struct config_runner *from, s
 		{ "key_file", from->tls_key_file }, { "proxy", from->proxy },
 		{ "no_proxy", from->no_proxy },
 	};
-	const char *allowed = lines(a, from->vault_allowed, from->nvault_allowed, e);
+	const char *allowed = words(a, from->vault_allowed, from->nvault_allowed, e);
 	if (!allowed)
 		return -1;
+	char read_ms[STR_NUM];
 	const struct pair vault[] = {
+		{ "read_ms", str_num(read_ms, from->vault_timeout_ms) },
 		{ "ca_file", from->vault_ca_file },
 		{ "proxy", from->proxy },
 		{ "no_proxy", from->no_proxy },

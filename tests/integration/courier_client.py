@@ -16,7 +16,7 @@ LAYOUTS = {
     "REGISTRATION": (1, "idx:u32 name:str url:str token:str system_id:str shell:str token_obtained:u64 "
                         "token_expires:u64 ca_file:str cert_file:str key_file:str proxy:str no_proxy:str limit:u32 "
                         "request_concurrency:u32 check_interval_ms:u32 unhealthy_limit:u32 unhealthy_interval_s:u32 "
-                        "final_retries:u32 rotate:u32"),
+                        "final_retries:u32 connection_age_s:u32 strict:u32 rotate:u32"),
     "FORGET": (2, "idx:u32"),
     "CAPACITY": (3, "slots:u32 seen:u64"),
     "DRAIN": (4, "on:u32"),

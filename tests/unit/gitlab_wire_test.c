@@ -332,6 +332,19 @@ START_TEST(one_poll_at_a_time_and_three_seconds_apart)
 }
 END_TEST
 
+START_TEST(a_strict_interval_is_kept_after_a_job)
+{
+	uint64_t at, now = 100000;
+	pace = (struct gitlab_pace){ .interval_ms = 3000, .strict = true };
+	gitlab_pace_init(&pace);
+	gitlab_pace_started(&pace, now);
+	ended(GITLAB_POLL_JOB, now + 10, false);
+	ck_assert(!gitlab_pace_may(&pace, now + 10, 0, &at));
+	ck_assert_uint_ge(at, now + 3000);
+	ck_assert(gitlab_pace_may(&pace, at, 0, &at));
+}
+END_TEST
+
 START_TEST(news_is_followed_at_once_but_not_for_ever)
 {
 	uint64_t at, now = 100000;
@@ -423,6 +436,8 @@ int main(void)
 	tcase_add_test(t, only_some_statuses);
 	tcase_add_loop_test(t, waits_as_told, 0, (int)(sizeof waits / sizeof *waits));
 	tcase_add_test(t, one_poll_at_a_time_and_three_seconds_apart);
+	tcase_add_test(t, a_strict_interval_is_kept_after_a_job);
+	tcase_add_test(t, a_strict_interval_is_kept_after_a_job);
 	tcase_add_test(t, news_is_followed_at_once_but_not_for_ever);
 	tcase_add_test(t, three_refusals_are_unhealthy);
 	tcase_add_test(t, failures_back_off);
