@@ -11,9 +11,13 @@ enum { CMD_JOB_FAILED = 1 }; /* exec: the job's own failure */
 int cmd_cancel(const struct command_line *l, struct err *e);
 int cmd_exec(const struct command_line *l, struct err *e);
 int cmd_help(const struct command_line *l, struct err *e);
+int cmd_list(const struct command_line *l, struct err *e);
 int cmd_redact(const struct command_line *l, struct err *e);
 int cmd_run(const struct command_line *l, struct err *e);
+int cmd_register(const struct command_line *l, struct err *e);
 int cmd_status(const struct command_line *l, struct err *e);
+int cmd_unregister(const struct command_line *l, struct err *e);
+int cmd_verify(const struct command_line *l, struct err *e);
 int cmd_version(const struct command_line *l, struct err *e);
 
 /* Write b to standard output. EX_OK or EX_IOERR. */

@@ -51,8 +51,11 @@ static const struct command_option format_option = {
 
 static const struct command_option config_option = {
 	.name = "config",
+	.letter = 'c',
 	.arg = "FILE",
-	.help = "the configuration; default: /etc/courser/config.yaml, for a user the XDG place",
+	.env = "COURSER_CONFIG",
+	.help = "the configuration; default /etc/courser/config.yaml for root, else "
+		"$XDG_CONFIG_HOME/courser/config.yaml",
 };
 static const struct command_option override_option = {
 	.name = "override",
@@ -62,19 +65,103 @@ static const struct command_option override_option = {
 	.help = "outweigh a key of the configuration",
 };
 
+static const struct command_option exec_config_option = {
+	.name = "config",
+	.letter = 'c',
+	.arg = "FILE",
+	.help = "a configuration whose first registration says how the job runs; none: the defaults",
+};
+static const struct command_option url_option = {
+	.name = "url",
+	.letter = 'u',
+	.arg = "URL",
+	.flags = COMMAND_REQUIRED,
+	.help = "the coordinator",
+};
+static const struct command_option token_option = {
+	.name = "token-file",
+	.letter = 't',
+	.arg = "FILE",
+	.flags = COMMAND_REQUIRED,
+	.help = "where the token is; - is standard input; a bare name may be a systemd credential",
+};
+static const struct command_option forge_option = {
+	.name = "forge",
+	.arg = "KIND",
+	.help = "what kind of coordinator it is: gitlab",
+};
+static const struct command_option name_option = {
+	.name = "name",
+	.letter = 'n',
+	.arg = "NAME",
+	.help = "the registration of that name",
+};
+static const struct command_option new_name_option = {
+	.name = "name",
+	.letter = 'n',
+	.arg = "NAME",
+	.help = "what it is called here; default: the host's name",
+};
+static const struct command_option all_option = {
+	.name = "all",
+	.help = "every registration",
+};
+static const struct command_option description_option = {
+	.name = "description",
+	.arg = "TEXT",
+	.help = "legacy tokens: what it is called there",
+};
+static const struct command_option tags_option = {
+	.name = "tags",
+	.arg = "A,B",
+	.help = "legacy tokens: its tags",
+};
+static const struct command_option untagged_option = {
+	.name = "run-untagged",
+	.help = "legacy tokens: take jobs without tags too",
+};
+static const struct command_option locked_option = {
+	.name = "locked",
+	.help = "legacy tokens: for its project only",
+};
+static const struct command_option paused_option = {
+	.name = "paused",
+	.help = "legacy tokens: begin paused",
+};
+static const struct command_option access_option = {
+	.name = "access-level",
+	.arg = "LEVEL",
+	.help = "legacy tokens: not_protected or ref_protected",
+};
+static const struct command_option timeout_option = {
+	.name = "maximum-timeout",
+	.arg = "TIME",
+	.help = "legacy tokens: no job may take longer",
+};
+static const struct command_option ca_option = {
+	.name = "tls-ca-file",
+	.arg = "FILE",
+	.help = "who vouches for the coordinator",
+};
+static const struct command_option cert_option = {
+	.name = "tls-cert-file",
+	.arg = "FILE",
+	.help = "our certificate",
+};
+static const struct command_option key_option = {
+	.name = "tls-key-file",
+	.arg = "FILE",
+	.help = "our certificate's key",
+};
+static const struct command_option proxy_option = {
+	.name = "proxy",
+	.arg = "URL",
+	.help = "the way to the coordinator",
+};
+
 /* --- verbs -------------------------------------------------------------------------------------- */
 
 static const struct command verbs[] = {
-	{
-		.name = "exec",
-		.help = "Run one job from a file, with no coordinator and no daemon",
-		.more = "The trace goes to standard output, as it would be sent. The first "
-			"interrupt cancels the job and lets its after_script run, the second ends "
-			"it. Exit status: 0 the job succeeded, 1 it failed, else it could not be "
-			"run.",
-		.options = { &payload_option, &result_option, &state_option },
-		.run = cmd_exec,
-	},
 	{
 		.name = "run",
 		.help = "Run the daemon: ask for jobs and run them",
@@ -82,6 +169,48 @@ static const struct command verbs[] = {
 			"them. SIGHUP reads the configuration again.",
 		.options = { &config_option, &state_option, &override_option },
 		.run = cmd_run,
+	},
+	{
+		.name = "register",
+		.help = "Check a token with its coordinator and add a registration",
+		.more = "The configuration is edited in place; what else is in it stays as it is.",
+		.options = { &url_option, &token_option, &forge_option, &new_name_option,
+			     &config_option, &state_option, &ca_option, &cert_option, &key_option,
+			     &proxy_option, &description_option, &tags_option, &untagged_option,
+			     &locked_option, &paused_option, &access_option, &timeout_option },
+		.run = cmd_register,
+	},
+	{
+		.name = "verify",
+		.help = "Ask the coordinators whether the tokens are valid",
+		.more = "Exit status: 0 all are, 1 one is not, 75 a coordinator cannot be asked.",
+		.options = { &config_option, &state_option, &name_option },
+		.run = cmd_verify,
+	},
+	{
+		.name = "unregister",
+		.help = "Take registrations back at their coordinators and out of the configuration",
+		.more = "",
+		.options = { &config_option, &state_option, &name_option, &all_option },
+		.run = cmd_unregister,
+	},
+	{
+		.name = "list",
+		.help = "Show the registrations of the configuration, without their tokens",
+		.more = "",
+		.options = { &config_option, &json_option },
+		.run = cmd_list,
+	},
+	{
+		.name = "exec",
+		.help = "Run one job from a file, with no coordinator and no daemon",
+		.more = "The trace goes to standard output, as it would be sent. The first "
+			"interrupt cancels the job and lets its after_script run, the second ends "
+			"it. Exit status: 0 the job succeeded, 1 it failed, else it could not be "
+			"run.",
+		.options = { &payload_option, &result_option, &state_option, &exec_config_option,
+			     &override_option },
+		.run = cmd_exec,
 	},
 	{
 		.name = "status",
