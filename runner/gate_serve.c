@@ -63,7 +63,9 @@ static int serve_sandbox(struct slot *s, struct msg *m, struct err *e)
 	s->want_project = want.project_id;
 	s->want_protected = want.protected_ref != 0;
 	struct err why = { 0 };
-	if (slot_box_request(s, &want, &why) < 0)
+	if (!s->options)
+		slot_refuse(s, "the registration of this job is no longer configured");
+	else if (slot_box_request(s, &want, &why) < 0)
 		slot_refuse(s, why.msg);
 	return 0;
 }
@@ -108,36 +110,67 @@ static int mirror_for(struct slot *s, bool own, const char *url, struct err *e)
 	return fd_take(&fd);
 }
 
-static int serve_fetcher(struct slot *s, struct msg *m, struct err *e)
+static void start_fetcher(struct slot *s)
 {
 	struct err why = { 0 };
 	char ids[PRIV_TEXT];
-	bool own = msg_get_u32(m) != 0;
-	const char *url = msg_get_str(m);
-	if (msg_end(m, e) < 0)
-		return -1;
 	priv_role_text(&s->host->priv, PRIV_FETCHER, s->number, ids);
-	autofd mirror = mirror_for(s, own, url, &why);
+	autofd mirror = mirror_for(s, s->waiting.own, s->waiting.url, &why);
 	autofd settings = mirror < 0 ? -1 : settings_fd(s->options->http_settings, &why);
 	struct role_start start = { .name = "fetcher", .ids = ids, .nfds = 3 };
 	int fds[] = { -1, mirror, settings };
 	if (settings < 0 || start_for_worker(s, &s->fetcher, &start, fds, &why) < 0)
 		slot_refuse(s, why.msg);
-	return 0;
 }
 
-static int serve_packer(struct slot *s, struct msg *m, struct err *e)
+static void start_packer(struct slot *s)
 {
 	static const char *const join[] = { "join", NULL };
 	struct err why = { 0 };
-	if (msg_end(m, e) < 0)
-		return -1;
 	struct role_start start = { .name = "packer", .ids = "-", .args = join, .nfds = 3 };
 	int fds[] = { -1, s->userns, s->mntns };
 	if (s->userns < 0)
 		slot_refuse(s, "there is no sandbox to work in");
 	else if (start_for_worker(s, &s->packer, &start, fds, &why) < 0)
 		slot_refuse(s, why.msg);
+}
+
+/* The role before it was let go by the worker and may not have ended yet: its end is waited for. */
+void slot_serve_waiting(struct slot *s)
+{
+	uint32_t type = s->waiting.type;
+	if (type == 0 || s->state > SLOT_RUNNING ||
+	    role_runs(type == GATE_FETCHER ? &s->fetcher : &s->packer))
+		return;
+	s->waiting.type = 0;
+	if (!s->options)
+		slot_refuse(s, "the registration of this job is no longer configured");
+	else if (type == GATE_FETCHER)
+		start_fetcher(s);
+	else
+		start_packer(s);
+}
+
+static int serve_fetcher(struct slot *s, struct msg *m, struct err *e)
+{
+	s->waiting.own = msg_get_u32(m) != 0;
+	const char *url = msg_get_str(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	if (strlen(url) >= sizeof s->waiting.url)
+		return err_set(e, EINVAL, "URL too long");
+	snprintf(s->waiting.url, sizeof s->waiting.url, "%s", url);
+	s->waiting.type = GATE_FETCHER;
+	slot_serve_waiting(s);
+	return 0;
+}
+
+static int serve_packer(struct slot *s, struct msg *m, struct err *e)
+{
+	if (msg_end(m, e) < 0)
+		return -1;
+	s->waiting.type = GATE_PACKER;
+	slot_serve_waiting(s);
 	return 0;
 }
 
@@ -146,7 +179,13 @@ static int serve_keeper(struct slot *s, struct msg *m, struct err *e)
 	struct err why = { 0 };
 	char ids[PRIV_TEXT];
 	int pair[2];
-	if (msg_end(m, e) < 0 || msg_pair(pair, e) < 0)
+	if (msg_end(m, e) < 0)
+		return -1;
+	if (!s->options) {
+		slot_refuse(s, "the registration of this job is no longer configured");
+		return 0;
+	}
+	if (msg_pair(pair, e) < 0)
 		return -1;
 	s->keeper_socket.fd = pair[0];
 	autofd theirs = pair[1];

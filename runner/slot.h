@@ -11,32 +11,8 @@
 #include "executor/settings.h"
 #include "runner/host.h"
 #include "runner/role.h"
+#include "runner/slot_job.h"
 #include "sandbox/sandbox.h"
-
-/* What a slot takes in. Strings are copied where they outlive the call. */
-struct slot_job {
-	const char *name;        /* of the directory: unique below STATE/jobs, printable */
-	int payload;             /* sealed memfd; the slot's afterwards */
-	uint64_t cookie;         /* the caller's name for the job */
-	uint64_t id, project_id; /* project_id 0: the worker's word counts (exec) */
-	int protected_ref;       /* -1: the worker's word counts */
-	const char *meta;        /* what a later supervisor has to know, logfmt; holds the token */
-	struct settings settings;
-	const struct slot_options *options; /* borrowed for the job's life */
-};
-
-/* What the configuration says about a registration's jobs. */
-struct slot_options {
-	enum sandbox_net net;
-	uint64_t tmp_bytes;
-	struct sandbox_limits limits;
-	const char *const *mounts; /* "/host/path:/inside[:ro|rw]" */
-	size_t nmounts;
-	const char *const *devices; /* "/dev/kvm" */
-	size_t ndevices;
-	const char *http_settings; /* key=value lines for fetcher and keeper */
-	const char *vault_settings;
-};
 
 struct registry;
 
@@ -56,6 +32,11 @@ struct slot {
 	struct role worker, fetcher, packer, keeper;
 	struct source socket; /* the worker's */
 	struct source keeper_socket;
+	struct slot_waiting {
+		uint32_t type; /* GATE_FETCHER or GATE_PACKER; 0 none */
+		bool own;
+		char url[4096];
+	} waiting;               /* the request that waits for the end of the role before */
 	struct secret revocable; /* records for a keeper to come */
 	enum phase phase;
 	unsigned used; /* requests served, a bit each */
@@ -106,6 +87,9 @@ void slot_spawned(struct slot *s, struct sandbox_made *made) __attribute__((nonn
 
 /* One message of the worker (gate_serve.c). */
 void slot_serve(struct slot *s, struct msg *m) __attribute__((nonnull));
+
+/* Start what waits for the end of the role before it, if that has come. */
+void slot_serve_waiting(struct slot *s) __attribute__((nonnull));
 
 /* Answer the worker's open request; fds are borrowed. */
 void slot_grant(struct slot *s, const int *fds, unsigned n, const char *notes)

@@ -190,6 +190,7 @@ void slot_helper_ended(struct role *r, int status)
 	if (r == &s->keeper && revocable_pending(&s->revocable) && revocable_start(s, &e) < 0)
 		log_error("what a dead keeper held is left to its TTL", "job", s->name, "err",
 			  e.msg, NULL);
+	slot_serve_waiting(s);
 	look_over(s);
 }
 

@@ -1,0 +1,33 @@
+/* What a slot takes in: a job, and what the configuration says about jobs of its kind. */
+#ifndef RUNNER_SLOT_JOB_H
+#define RUNNER_SLOT_JOB_H
+
+#include "executor/settings.h"
+#include "sandbox/spec.h"
+
+/* What the configuration says about a registration's jobs. */
+struct slot_options {
+	enum sandbox_net net;
+	uint64_t tmp_bytes;
+	struct sandbox_limits limits;
+	const char *const *mounts; /* "/host/path:/inside[:ro|rw]" */
+	size_t nmounts;
+	const char *const *devices; /* "/dev/kvm" */
+	size_t ndevices;
+	const char *http_settings; /* key=value lines for fetcher and keeper */
+	const char *vault_settings;
+};
+
+/* What a slot takes in. Strings are copied where they outlive the call. */
+struct slot_job {
+	const char *name;        /* of the directory: unique below STATE/jobs, printable */
+	int payload;             /* sealed memfd; the slot's afterwards */
+	uint64_t cookie;         /* the caller's name for the job */
+	uint64_t id, project_id; /* project_id 0: the worker's word counts (exec) */
+	int protected_ref;       /* -1: the worker's word counts */
+	const char *meta;        /* what a later supervisor has to know, logfmt; holds the token */
+	struct settings settings;
+	const struct slot_options *options; /* borrowed for the job's life */
+};
+
+#endif
