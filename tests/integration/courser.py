@@ -19,6 +19,7 @@ import yaml
 
 ACCOUNT = "courser-test"
 SUBIDS = 65536
+TMP = os.environ.get("COURSER_TEST_TMP", "/tmp")  # short (sockets) and open to every account
 
 
 @dataclass
@@ -71,7 +72,7 @@ class Binaries:
 
     def __init__(self, build: Path) -> None:
         self.build = build
-        self.directory = tempfile.TemporaryDirectory(prefix="cb-", dir="/tmp")
+        self.directory = tempfile.TemporaryDirectory(prefix="cb-", dir=TMP)
         self.path = Path(self.directory.name)
         self.path.chmod(0o755)
         for file in build.glob("courser*"):
@@ -161,7 +162,7 @@ class Courser:
         self.binaries = binaries
         self.test_user = test_user
         self.who = who
-        self.dir = Path(tempfile.mkdtemp(prefix="ct-", dir="/tmp"))
+        self.dir = Path(tempfile.mkdtemp(prefix="ct-", dir=TMP))
         self.dir.chmod(0o755)
         self.daemons: list[Daemon] = []
         self.count = 0
