@@ -9,6 +9,7 @@
 enum { CMD_JOB_FAILED = 1 }; /* exec: the job's own failure */
 
 int cmd_cancel(const struct command_line *l, struct err *e);
+int cmd_doctor(const struct command_line *l, struct err *e);
 int cmd_exec(const struct command_line *l, struct err *e);
 int cmd_help(const struct command_line *l, struct err *e);
 int cmd_list(const struct command_line *l, struct err *e);

@@ -1,11 +1,13 @@
 /* courser exec. */
 #include "runner/cmd.h"
+#include "runner/config_keys.h"
 #include "runner/exec.h"
 #include "runner/registry.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 enum { ERRORS_BYTES = 256 << 10 };
@@ -33,6 +35,20 @@ static const struct config *load(struct setup *s, const char *path, const char *
 	return c;
 }
 
+/* A key of a registration needs no "runners.0." here. */
+static const char * override(struct setup *s, const char *given, struct err *e)
+{
+	char key[64];
+	size_t n = strcspn(given, "=");
+	if (n >= sizeof key)
+		return given;
+	memcpy(key, given, n);
+	key[n] = '\0';
+	if (config_key_find(&config_file_level, key) || !config_key_find(&config_runner_level, key))
+		return given;
+	return arena_printf(&s->arena, e, "runners.0.%s", given);
+}
+
 /* What the first registration says. -1: what is wrong has been written to standard error. */
 static int set_up(struct setup *s, const struct command_line *l, struct err *e)
 {
@@ -47,7 +63,7 @@ static int set_up(struct setup *s, const struct command_line *l, struct err *e)
 		return err_set(e, ENOMEM, "out of memory");
 	}
 	for (size_t i = 0; i < given->n; i++)
-		overrides[i] = given->values[i];
+		overrides[i] = override(s, given->values[i], e);
 	s->config = load(s, path, overrides, errors, e);
 	if (errors->n && config_errors_text(errors, path ? path : "-", &text, &ignored) == 0)
 		fputs(buf_cstr(&text), stderr);

@@ -236,6 +236,15 @@ static const struct command verbs[] = {
 		.run = cmd_redact,
 	},
 	{
+		.name = "doctor",
+		.help = "Check whether this host can run jobs",
+		.more = "A line a check: ok, warn (something degrades) or fail (no job can run). "
+			"A sandbox is really made, the coordinators are really asked. Exit status: "
+			"0 jobs can run, 69 they cannot.",
+		.options = { &config_option, &state_option, &json_option },
+		.run = cmd_doctor,
+	},
+	{
 		.name = "version",
 		.help = "Show the version",
 		.more = "",

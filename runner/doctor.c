@@ -1,0 +1,202 @@
+#include "runner/doctor.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <linux/landlock.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+enum { KERNEL_MAJOR = 5, KERNEL_MINOR = 15, TEXT = 600, PATH = 4096, LOCK_MIB = 4 };
+static const uint64_t free_wanted = 1ULL << 30;
+
+static const char *const level_names[] = { "ok", "warn", "fail" };
+
+const char *doctor_level_name(enum doctor_level level)
+{
+	return level_names[level];
+}
+
+void doctor_say(struct doctor *d, const char *name, enum doctor_level level, const char *fmt, ...)
+{
+	char text[TEXT];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (level > d->worst)
+		d->worst = level;
+	d->found(d->arg, name, level, text);
+}
+
+/* --- the kernel --------------------------------------------------------------------------------- */
+
+static void check_kernel(struct doctor *d)
+{
+	struct utsname u;
+	if (uname(&u) < 0)
+		return;
+	char *end;
+	unsigned long major = strtoul(u.release, &end, 10);
+	unsigned long minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	bool fine = major > KERNEL_MAJOR || (major == KERNEL_MAJOR && minor >= KERNEL_MINOR);
+	doctor_say(d, "kernel", fine ? DOCTOR_OK : DOCTOR_FAIL, "%s %s%s", u.sysname, u.release,
+		   fine ? "" : ", at least 5.15 is needed");
+}
+
+static void check_landlock(struct doctor *d)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	if (abi >= 2)
+		doctor_say(d, "landlock", DOCTOR_OK, "ABI %ld", abi);
+	else
+		doctor_say(d, "landlock", DOCTOR_WARN,
+			   "none that is of use (ABI 2 and later are); sandboxes do without");
+}
+
+static void check_seccomp(struct doctor *d)
+{
+	autobuf b = BUF(4096);
+	struct err e = { 0 };
+	if (fd_read_file("/proc/sys/kernel/seccomp/actions_avail", &b, &e) == 0 &&
+	    strstr(buf_cstr(&b), "kill_process"))
+		doctor_say(d, "seccomp", DOCTOR_OK, "filters");
+	else
+		doctor_say(d, "seccomp", DOCTOR_FAIL, "this kernel has no seccomp filters");
+}
+
+/* The cgroup of version 2 that we are in, as a path; "" for none. */
+static void own_cgroup(char *out, size_t size)
+{
+	autobuf b = BUF(64 << 10);
+	struct err e = { 0 };
+	out[0] = '\0';
+	if (fd_read_file("/proc/self/cgroup", &b, &e) < 0)
+		return;
+	const char *line = strstr(buf_cstr(&b), "0::/");
+	if (line && (line == buf_cstr(&b) || line[-1] == '\n'))
+		snprintf(out, size, "/sys/fs/cgroup%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+}
+
+static void check_cgroup(struct doctor *d)
+{
+	char own[PATH - 64], file[PATH];
+	own_cgroup(own, sizeof own);
+	snprintf(file, sizeof file, "%s/cgroup.procs", own);
+	if (access("/sys/fs/cgroup/cgroup.controllers", R_OK) < 0)
+		doctor_say(d, "cgroup", DOCTOR_WARN,
+			   "no cgroup v2: jobs are limited by rlimits only");
+	else if (!own[0] || access(file, W_OK) < 0)
+		doctor_say(d, "cgroup", DOCTOR_WARN,
+			   "v2, not delegated (Delegate=yes): jobs are limited by rlimits only");
+	else
+		doctor_say(d, "cgroup", DOCTOR_OK, "v2, delegated at %s", own);
+}
+
+static void check_memlock(struct doctor *d)
+{
+	struct rlimit l;
+	if (getrlimit(RLIMIT_MEMLOCK, &l) < 0)
+		return;
+	bool fine = l.rlim_cur >= (rlim_t)LOCK_MIB << 20;
+	if (fine)
+		doctor_say(d, "memlock", DOCTOR_OK, "secrets are kept out of swap");
+	else
+		doctor_say(d, "memlock", DOCTOR_WARN,
+			   "%llu bytes may be locked, a job needs %d MiB: secrets may be swapped",
+			   (unsigned long long)l.rlim_cur, LOCK_MIB);
+}
+
+/* --- programs and libraries --------------------------------------------------------------------- */
+
+static bool on_path(const char *name, char *out, size_t size)
+{
+	const char *path = getenv("PATH");
+	for (path = path ? path : "/usr/bin:/bin"; *path;) {
+		int n = (int)strcspn(path, ":");
+		snprintf(out, size, "%.*s/%s", n, path, name);
+		if (n && access(out, X_OK) == 0)
+			return true;
+		path += n + (path[n] == ':');
+	}
+	return false;
+}
+
+static void check_git(struct doctor *d)
+{
+	static const char *const places[] = { "/usr/lib/*/libgit2.so.[0-9]*",
+					      "/usr/lib*/libgit2.so.[0-9]*",
+					      "/usr/local/lib/libgit2.so.[0-9]*" };
+	char git[PATH];
+	glob_t found = { 0 };
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+		glob(places[i], i ? GLOB_APPEND : 0, NULL, &found);
+	if (found.gl_pathc)
+		doctor_say(d, "libgit2", DOCTOR_OK, "%s", found.gl_pathv[found.gl_pathc - 1]);
+	else
+		doctor_say(d, "libgit2", DOCTOR_FAIL, "not found: sources cannot be had");
+	globfree(&found);
+	if (on_path("git", git, sizeof git))
+		doctor_say(d, "git", DOCTOR_OK, "%s", git);
+	else
+		doctor_say(d, "git", DOCTOR_WARN,
+			   "not installed: mirrors are updated by libgit2, and jobs have no git");
+}
+
+/* --- ours --------------------------------------------------------------------------------------- */
+
+static void check_config(struct doctor *d)
+{
+	if (d->config)
+		doctor_say(d, "config", DOCTOR_OK, "%s: %zu registrations", d->config_path,
+			   d->config->nrunners);
+	else
+		doctor_say(d, "config", DOCTOR_FAIL, "%s", d->config_error);
+}
+
+/* The nearest directory of path that is there. */
+static void existing(const char *path, char *out, size_t size)
+{
+	snprintf(out, size, "%s", path);
+	while (access(out, F_OK) < 0 && errno == ENOENT) {
+		char *slash = strrchr(out, '/');
+		if (!slash)
+			break;
+		slash[slash == out] = '\0';
+	}
+}
+
+static void check_state(struct doctor *d)
+{
+	char dir[PATH];
+	struct statvfs v;
+	existing(d->state, dir, sizeof dir);
+	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0 || statvfs(dir, &v) < 0) {
+		doctor_say(d, "state", DOCTOR_FAIL, "%s: %s", dir, strerror(errno));
+		return;
+	}
+	uint64_t bytes = (uint64_t)v.f_bavail * v.f_frsize;
+	doctor_say(d, "state", bytes < free_wanted ? DOCTOR_WARN : DOCTOR_OK, "%s: %llu MiB free",
+		   d->state, (unsigned long long)(bytes >> 20));
+}
+
+static void (*const checks[])(struct doctor *d) = {
+	check_kernel,   check_landlock, check_seccomp, check_cgroup, check_memlock,
+	doctor_sandbox, check_git,      check_state,   check_config, doctor_forges,
+};
+
+void doctor_examine(struct doctor *d)
+{
+	d->worst = DOCTOR_OK;
+	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+		checks[i](d);
+}
