@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "runner/config_man.h"
 #include "runner/state.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ struct format {
 
 static const struct format formats[] = {
 	{ "man", command_man },
+	{ "yaml", config_man },
 	{ "bash", command_complete_bash },
 	{ "zsh", command_complete_zsh },
 	{ "fish", command_complete_fish },
@@ -60,7 +62,7 @@ static int print_format(const struct command_line *l, const char *name, struct e
 		if (strcmp(formats[i].name, name) == 0)
 			return formats[i].write(l->program, &out, e) < 0 ? EX_SOFTWARE
 									 : cmd_print(&out, e);
-	err_set(e, EINVAL, "--format: %.40s is none of man, bash, zsh, fish", name);
+	err_set(e, EINVAL, "--format: %.40s is none of man, yaml, bash, zsh, fish", name);
 	return EX_USAGE;
 }
 

@@ -2,11 +2,6 @@
 
 #include "runner/command_text.h"
 
-#include <stdbool.h>
-#include <string.h>
-
-enum { WIDTH = 74 };
-
 /* What is said besides the table. */
 static const char head[] = ".\\\" Generated: courser help --format=man\n"
 			   ".Dd November 24, 2026\n"
@@ -63,40 +58,13 @@ static const char tail[] =
 	".Em courser.yaml Ns (5) ,\n"
 	".Em courser Ns (8)\n";
 
-/* A space ends the line when it is full, or a sentence ends there. */
-static bool breaks(const char *space, char before, char last, size_t column)
-{
-	return (last == '.' && before != '.') || column + 1 + strcspn(space + 1, " ") > WIDTH;
-}
-
-/* Text of a table in mdoc: a backslash is no escape, a leading '.' or '\'' no macro. */
-static void text(const char *s, struct command_text *t)
-{
-	char before = '\n', last = '\n';
-	size_t column = 0;
-	for (; *s; s++, column++) {
-		char c = *s;
-		if (c == ' ' && breaks(s, before, last, column))
-			c = '\n';
-		if (last == '\n' && (c == '.' || c == '\''))
-			command_say(t, "\\&");
-		if (c == '\\')
-			command_say(t, "\\e");
-		else
-			command_say_char(t, c);
-		column = c == '\n' ? 0 : column;
-		before = last;
-		last = c;
-	}
-}
-
 static void option(const struct command_option *o, struct command_text *t)
 {
 	command_say(t, ".It ");
 	if (o->letter)
 		command_say(t, "Fl %c , ", o->letter);
 	command_say(t, o->arg ? "Fl -%s Ns = Ns Ar %s\n" : "Fl -%s\n", o->name, o->arg);
-	text(o->help, t);
+	command_say_mdoc(t, o->help);
 	command_say(t, ".\n%s%s", o->flags & COMMAND_REQUIRED ? "Required.\n" : "",
 		    o->flags & COMMAND_REPEATABLE ? "May be repeated.\n" : "");
 	if (o->env)
@@ -116,9 +84,9 @@ static void verb(const struct command *c, struct command_text *t)
 {
 	command_say(t, ".Ss %s%s%s\n", c->name, c->operand ? " " : "",
 		    c->operand ? c->operand : "");
-	text(c->help, t);
+	command_say_mdoc(t, c->help);
 	command_say(t, ".\n");
-	text(c->more, t);
+	command_say_mdoc(t, c->more);
 	command_say(t, "%s", c->more[0] ? "\n" : "");
 	if (!c->options[0])
 		return;

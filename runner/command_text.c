@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { PIECE = 2048 };
+enum { PIECE = 2048, WIDTH = 74 };
 
 void command_say(struct command_text *t, const char *fmt, ...)
 {
@@ -30,4 +31,30 @@ void command_say_char(struct command_text *t, char c)
 int command_said(const struct command_text *t)
 {
 	return t->bad ? -1 : 0;
+}
+
+/* A space ends the line when it is full, or a sentence ends there. */
+static bool breaks(const char *space, char before, char last, size_t column)
+{
+	return (last == '.' && before != '.') || column + 1 + strcspn(space + 1, " ") > WIDTH;
+}
+
+void command_say_mdoc(struct command_text *t, const char *s)
+{
+	char before = '\n', last = '\n';
+	size_t column = 0;
+	for (; *s; s++, column++) {
+		char c = *s;
+		if (c == ' ' && breaks(s, before, last, column))
+			c = '\n';
+		if (last == '\n' && (c == '.' || c == '\''))
+			command_say(t, "\\&");
+		if (c == '\\')
+			command_say(t, "\\e");
+		else
+			command_say_char(t, c);
+		column = c == '\n' ? 0 : column;
+		before = last;
+		last = c;
+	}
 }

@@ -46,7 +46,7 @@ static const struct command_option abort_option = {
 static const struct command_option format_option = {
 	.name = "format",
 	.arg = "FORMAT",
-	.help = "all of it as man, bash, zsh or fish",
+	.help = "all of it as man, bash, zsh or fish; yaml: the configuration's manual",
 };
 
 static const struct command_option config_option = {

@@ -1,0 +1,28 @@
+# Generated: courser help --format=bash
+# shellcheck shell=bash disable=SC2207
+_courser() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words=
+	if ((COMP_CWORD == 1)); then
+		COMPREPLY=($(compgen -W 'run register verify unregister list exec status cancel redact doctor version --help --version' -- "$word"))
+		return
+	fi
+	case ${COMP_WORDS[1]} in
+	run) words='--config --state --override --help' ;;
+	register) words='--url --token-file --forge --name --config --state --tls-ca-file --tls-cert-file --tls-key-file --proxy --description --tags --run-untagged --locked --paused --access-level --maximum-timeout --help' ;;
+	verify) words='--config --state --name --help' ;;
+	unregister) words='--config --state --name --all --help' ;;
+	list) words='--config --json --help' ;;
+	exec) words='--payload --result --state --config --override --help' ;;
+	status) words='--state --json --help' ;;
+	cancel) words='--state --all --abort --help' ;;
+	redact) words='--secrets --help' ;;
+	doctor) words='--config --state --json --help' ;;
+	version) words='--help' ;;
+	esac
+	if [[ $word == -* ]]; then
+		COMPREPLY=($(compgen -W "$words" -- "$word"))
+	elif [[ $before == -* || $before == '=' ]]; then
+		COMPREPLY=($(compgen -f -- "${word#=}"))
+	fi
+}
+complete -o filenames -F _courser courser
