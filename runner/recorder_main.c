@@ -26,7 +26,7 @@ struct recorder {
 	struct ledger *ledger;
 	struct timer again; /* for a ledger that could not be opened */
 	struct metrics_http *http;
-	bool ready, over;
+	bool serves, ready, over;
 	char ready_text[256];
 };
 
@@ -216,7 +216,7 @@ static int serve(struct recorder *r, struct err *e)
 		    (double)(clock_wall_us() / 1000) / 1000);
 	r->source = (struct source){ SUPERVISOR, told };
 	open_ledger(r);
-	if (fcntl(LISTENER, F_GETFD) >= 0) {
+	if (r->serves) {
 		r->http = metrics_http_new(r->loop, LISTENER, &site, e);
 		if (!r->http)
 			return -1;
@@ -251,6 +251,7 @@ int main(int argc, char **argv)
 	struct recorder r = { .again.fire = again };
 	struct err e = { 0 };
 	log_setup("recorder", LOG_INFO);
+	r.serves = fcntl(LISTENER, F_GETFD) >= 0; /* before another fd takes its number */
 	mallopt(M_TRIM_THRESHOLD, TRIM_AT);
 	if (confine(argc > 1 ? argv[1] : "-", &e) < 0 || serve(&r, &e) < 0) {
 		log_error("recorder ends", "err", e.msg, NULL);

@@ -1,0 +1,205 @@
+"""The command line: help, usage errors, the configuration's errors, and the verbs that need no daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+
+VERBS = ["run", "register", "verify", "unregister", "list", "exec", "status", "cancel", "redact", "doctor", "version"]
+
+
+def said(done: subprocess.CompletedProcess) -> str:
+    return done.stderr.decode()
+
+
+# --- help and usage -------------------------------------------------------------------------------------
+
+
+def test_help_lists_every_verb(courser):
+    done = courser.command("--help")
+    assert done.returncode == 0 and not done.stderr
+    listed = [line.split()[0] for line in done.stdout.decode().splitlines() if line.startswith("  ")]
+    assert listed == VERBS
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_each_verb(courser, verb):
+    done = courser.command(verb, "--help")
+    assert done.returncode == 0 and not done.stderr
+    assert done.stdout.decode().startswith(f"Usage: courser {verb}")
+
+
+def test_version(courser):
+    for words in (["--version"], ["version"]):
+        done = courser.command(*words)
+        assert done.returncode == 0 and done.stdout.startswith(b"courser 0.")
+
+
+@pytest.mark.parametrize("words, text", [
+    ([], "no command"),
+    (["stats"], 'did you mean "status"?'),
+    (["exec", "--palyoad=x"], 'did you mean "--payload"?'),
+    (["exec"], 'needs --payload=FILE'),
+    (["exec", "--payload"], "needs a value"),
+    (["cancel"], "--all"),
+    (["cancel", "x"], "not a job's number"),
+    (["cancel", "1", "2"], "one word too many"),
+    (["unregister"], "--all"),
+    (["register", "--url", "http://h"], "--token-file"),
+    (["register", "--url", "http://h", "--token-file", "-", "--forge", "gitea"], "not served yet"),
+])
+def test_usage_errors(courser, words, text):
+    done = courser.command(*words)
+    assert done.returncode == 64 and not done.stdout
+    assert said(done).startswith("courser: error: ") and text in said(done) and "--help" in said(done)
+
+
+@pytest.mark.parametrize("verb", ["run", "list", "verify"])
+def test_errors_of_the_configuration_have_a_place(courser, verb):
+    config = courser.write("bad.yaml", "concurent: 3\nrunners:\n  - url: ftp://x\n    token: t\n")
+    done = courser.command(verb, "--config", config)
+    assert done.returncode == 78
+    lines = said(done).splitlines()
+    assert lines[0] == f'{config}:1:1: unknown key "concurent"; did you mean "concurrent"?'
+    assert lines[1].startswith(f"{config}:3:")
+    assert lines[-1].startswith("courser: error: ")
+
+
+def test_exec_with_a_wrong_override(courser):
+    job = courser.write("job.json", "{}")
+    done = courser.command("exec", "--payload", job, "-o", "nonsense=1")
+    assert done.returncode == 78 and "nonsense" in said(done)
+
+
+def test_no_daemon_is_said(courser):
+    for words in (["status"], ["cancel", "--all"]):
+        done = courser.command(*words)
+        assert done.returncode == 69 and "no courser runs" in said(done)
+
+
+# --- redact --------------------------------------------------------------------------------------------
+
+
+def test_redact(courser):
+    secrets = courser.write("secrets.json", json.dumps(["hunter2222", "correct horse"]))
+    done = courser.command("redact", "--secrets", secrets, data=b"a hunter2222 b\ncorrect horse\nplain\n" * 10000)
+    assert done.returncode == 0
+    assert done.stdout == b"a [MASKED] b\n[MASKED]\nplain\n" * 10000
+
+
+@pytest.mark.parametrize("content", ["", "{}", '["a", 1]', '["abcdefgh"', "[[]]"])
+def test_redact_refuses_what_is_no_array_of_strings(courser, content):
+    secrets = courser.write("secrets.json", content)
+    done = courser.command("redact", "--secrets", secrets, data=b"x\n")
+    assert done.returncode == 65 and not done.stdout
+    assert "abcdefgh" not in said(done) and said(done).startswith("courser: error: secrets")
+
+
+def test_redact_without_a_file(courser):
+    assert courser.command("redact", "--secrets", "/nonexistent").returncode == 66
+    assert courser.command("redact", "--secrets", "-").returncode == 64
+
+
+# --- doctor --------------------------------------------------------------------------------------------
+
+
+def test_doctor(courser, as_user, gitlab):
+    config = courser.config_for(gitlab)
+    done = courser.command("doctor", "--config", config, "--json", "--state", courser.path("st"))
+    found = {}
+    for line in done.stdout.decode().splitlines():
+        one = json.loads(line)
+        found.setdefault(one["check"], []).append(one)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert found["sandbox"][0]["level"] == "ok" and found["kernel"][0]["level"] == "ok"
+    assert found["forge"][0]["level"] == "ok" and gitlab.url in found["forge"][0]["text"]
+    assert all(one["level"] in ("ok", "warn") for some in found.values() for one in some)
+    assert gitlab.token.encode() not in done.stdout + done.stderr
+
+
+def test_doctor_says_what_is_wrong(courser):
+    config = courser.write("bad.yaml", "nonsense: 1\n")
+    done = courser.command("doctor", "--config", config, "--state", "/proc/nothing")
+    assert done.returncode == 69
+    assert b"\nfail  config " in done.stdout and b"\nfail  state " in done.stdout
+
+
+# --- registrations --------------------------------------------------------------------------------------
+
+
+def register(courser, gitlab, token, *words, name="one"):
+    return courser.command("register", "--config", courser.path("c.yaml"), "--url", gitlab.url, "--token-file", "-",
+                           "--name", name, *words, data=token.encode() + b"\n")
+
+
+def listed(courser) -> list[dict]:
+    done = courser.command("list", "--config", courser.path("c.yaml"), "--json")
+    assert done.returncode == 0, said(done)
+    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+
+def verb(courser, name, *words):
+    return courser.command(name, "--config", courser.path("c.yaml"), *words)
+
+
+def test_register_list_verify_unregister(courser, as_user, gitlab):
+    done = register(courser, gitlab, gitlab.token)
+    assert done.returncode == 0, said(done)
+    done = register(courser, gitlab, gitlab.registration_token, "--tags", "a,b", "--maximum-timeout", "2h", name="two")
+    assert done.returncode == 0, said(done)
+    body = gitlab.requests("POST", "runners$")[0].json()
+    assert body["tag_list"] == "a,b" and body["description"] == "two" and body["run_untagged"] is False
+    assert body["maximum_timeout"] == 7200
+    assert [(one["name"], one["url"]) for one in listed(courser)] == [("one", gitlab.url), ("two", gitlab.url)]
+    assert os.stat(courser.path("c.yaml")).st_mode & 0o777 == 0o600
+    done = verb(courser, "verify")
+    assert done.returncode == 0 and done.stdout == b"one: the token is valid\ntwo: the token is valid\n"
+    assert verb(courser, "unregister", "--name", "two").returncode == 0
+    assert [one["name"] for one in listed(courser)] == ["one"]
+    assert verb(courser, "unregister", "--all").returncode == 0
+    assert listed(courser) == []
+
+
+def test_a_token_that_is_refused(courser, gitlab):
+    done = register(courser, gitlab, "glrt-t1_notATokenAtAll0001")
+    assert done.returncode == 69 and "glrt-" not in said(done)
+    assert not courser.path("c.yaml").exists()
+    assert register(courser, gitlab, gitlab.token).returncode == 0
+    text = courser.path("c.yaml").read_text().replace(gitlab.token, "glrt-t1_notATokenAtAll0002")
+    courser.write("c.yaml", text)
+    done = verb(courser, "verify")
+    assert done.returncode == 1 and b"valid" not in done.stdout
+    assert verb(courser, "unregister", "--all").returncode == 0
+    assert listed(courser) == []
+
+
+def test_a_coordinator_that_is_away(courser, gitlab):
+    assert register(courser, gitlab, gitlab.token).returncode == 0
+    gitlab.down()
+    assert verb(courser, "verify").returncode == 75
+    done = verb(courser, "unregister", "--all")
+    assert done.returncode == 75 and "stays in the configuration" in said(done)
+    gitlab.up()
+    assert len(listed(courser)) == 1
+
+
+def test_a_name_is_taken_once(courser, gitlab):
+    assert register(courser, gitlab, gitlab.token).returncode == 0
+    done = register(courser, gitlab, gitlab.token)
+    assert done.returncode == 64 and "already" in said(done)
+    assert verb(courser, "verify", "--name", "other").returncode == 69
+
+
+def test_the_token_may_be_a_credential(courser, gitlab):
+    directory = courser.path("creds")
+    directory.mkdir()
+    (directory / "forge").write_text(gitlab.token + "\n")
+    courser.give(directory)
+    done = courser.command("register", "--config", courser.path("c.yaml"), "--url", gitlab.url, "--token-file", "forge",
+                           "--name", "one", env={"CREDENTIALS_DIRECTORY": str(directory)})
+    assert done.returncode == 0, said(done)
+    done = register(courser, gitlab, "", name="two")
+    assert done.returncode == 65 and "holds no token" in said(done)
