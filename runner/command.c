@@ -113,27 +113,36 @@ static int take_long(struct parser *p, const char *word, struct err *e)
 	return unknown_option(c, word, n, e);
 }
 
+static int unknown_letter(const struct command *c, const char *word, struct err *e)
+{
+	return err_set(e, EINVAL, "-%.1s: no such option of \"%s\"",
+		       str_is_printable(word, 1) ? word : "?", c->name);
+}
+
+static size_t letter_index(const struct command *c, char letter)
+{
+	size_t i = 0, count = option_count(c);
+	while (i < count && c->options[i]->letter != letter)
+		i++;
+	return i;
+}
+
 /* "-abVALUE": flags, and at most one option with a value, which ends the word. */
 static int take_letters(struct parser *p, const char *word, struct err *e)
 {
 	const struct command *c = p->line->command;
-	size_t count = option_count(c);
 	for (; *word; word++) {
-		size_t i = 0;
-		while (i < count && c->options[i]->letter != *word)
-			i++;
-		if (i == count && *word == 'h') {
+		size_t i = letter_index(c, *word);
+		if (i < option_count(c) && c->options[i]->arg)
+			return take_value(p, i, word[1] ? word + 1 : NULL, e);
+		if (i < option_count(c)) {
+			if (give(p, i, "", e) < 0)
+				return -1;
+		} else if (*word == 'h') {
 			p->line->help = true;
-			continue;
+		} else {
+			return unknown_letter(c, word, e);
 		}
-		if (i == count)
-			return err_set(e, EINVAL, "-%.1s: no such option of \"%s\"",
-				       str_is_printable(word, 1) ? word : "?", c->name);
-		bool more = word[1] != '\0';
-		if (c->options[i]->arg)
-			return take_value(p, i, more ? word + 1 : NULL, e);
-		if (give(p, i, "", e) < 0)
-			return -1;
 	}
 	return 0;
 }

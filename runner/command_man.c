@@ -63,7 +63,10 @@ static void option(const struct command_option *o, struct command_text *t)
 	command_say(t, ".It ");
 	if (o->letter)
 		command_say(t, "Fl %c , ", o->letter);
-	command_say(t, o->arg ? "Fl -%s Ns = Ns Ar %s\n" : "Fl -%s\n", o->name, o->arg);
+	if (o->arg)
+		command_say(t, "Fl -%s Ns = Ns Ar %s\n", o->name, o->arg);
+	else
+		command_say(t, "Fl -%s\n", o->name);
 	command_say_mdoc(t, o->help);
 	command_say(t, ".\n%s%s", o->flags & COMMAND_REQUIRED ? "Required.\n" : "",
 		    o->flags & COMMAND_REPEATABLE ? "May be repeated.\n" : "");

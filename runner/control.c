@@ -117,6 +117,13 @@ static int serve(struct client *c, struct msg *m, struct err *e)
 
 /* --- clients ------------------------------------------------------------------------------------ */
 
+static void client_end(struct client *c)
+{
+	loop_unwatch(c->control->loop, &c->source);
+	close(c->source.fd);
+	free(c);
+}
+
 static void client_drop(struct client *c)
 {
 	struct control *k = c->control;
@@ -125,9 +132,7 @@ static void client_drop(struct client *c)
 		at = &(*at)->next;
 	*at = c->next;
 	k->nclients--;
-	loop_unwatch(k->loop, &c->source);
-	close(c->source.fd);
-	free(c);
+	client_end(c);
 }
 
 static void client_ready(struct source *s, uint32_t events)
@@ -231,8 +236,10 @@ void control_close(struct control *c)
 {
 	if (!c)
 		return;
-	while (c->clients)
-		client_drop(c->clients);
+	for (struct client *one = c->clients, *next; one; one = next) {
+		next = one->next;
+		client_end(one);
+	}
 	loop_unwatch(c->loop, &c->source);
 	close(c->source.fd);
 	unlinkat(c->state, CONTROL_NAME, 0);

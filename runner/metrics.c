@@ -202,7 +202,7 @@ void metrics_set(struct metrics *m, const char *name, const char *labels, double
 void metrics_observe(struct metrics *m, const char *name, const char *labels, uint64_t ms)
 {
 	struct series *s = series_at(m, name, METRICS_HISTOGRAM, labels);
-	if (!s) {
+	if (!s || !s->buckets) {
 		drop(m);
 		return;
 	}

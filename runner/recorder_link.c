@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -140,10 +141,25 @@ static void again(struct timer *t)
 	wait_more(k);
 }
 
-static int prepare(struct recorder_link *k, struct err *e)
+/* The directory and what is in it: it may have been written under other ids. */
+static int give_ledger(struct recorder_link *k, struct err *e)
 {
+	static const char *const files[] = { "ledger.db", "ledger.db-wal", "ledger.db-shm" };
 	k->directory = fd_mkdir_open(k->o.state, "ledger", 0700, e);
 	if (k->directory < 0 || priv_give_role(k->o.priv, PRIV_RECORDER, 0, k->directory, e) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		autofd fd = openat(k->directory, files[i],
+				   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		if (fd >= 0 && priv_give_role(k->o.priv, PRIV_RECORDER, 0, fd, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int prepare(struct recorder_link *k, struct err *e)
+{
+	if (give_ledger(k, e) < 0)
 		return err_wrap(e, "ledger");
 	if (!k->o.listen || !k->o.listen[0])
 		return 0;

@@ -213,7 +213,7 @@ static int serve(struct recorder *r, struct err *e)
 	metrics_set(r->metrics, "courser_build_info", "version=" VERSION, 1);
 	metrics_set(r->metrics, "courser_ready", "", 0);
 	metrics_set(r->metrics, "courser_start_timestamp_seconds", "",
-		    (double)(clock_wall_us() / 1000) / 1000);
+		    (double)clock_wall_us() / 1e6);
 	r->source = (struct source){ SUPERVISOR, told };
 	open_ledger(r);
 	if (r->serves) {

@@ -130,3 +130,75 @@ def test_it_is_small(tmp_path):
             elif line.startswith("Private_Dirty:") and not name.endswith(ours):
                 dirty += int(line.split()[1])
         assert dirty < 820, f"{dirty} KiB private dirty"
+
+
+# --- the supervisor's side ------------------------------------------------------------------------------
+
+
+class Link:
+    """tests/recorder-link with its recorder."""
+
+    def __init__(self, state: Path) -> None:
+        build = Path(os.environ.get("COURSER_BUILD") or Path(__file__).resolve().parents[2] / "build")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.process = subprocess.Popen([build / "tests" / "recorder-link", state, f"127.0.0.1:{self.port}"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def heard(self) -> str:
+        return self.process.stdout.readline().strip()
+
+    def say(self, word: str) -> None:
+        self.process.stdin.write(word + "\n")
+
+    def recorder(self) -> int:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        assert len(children) == 1
+        return int(children[0])
+
+    metrics = Recorder.metrics
+    curl = Recorder.curl
+
+
+def test_a_recorder_that_dies_is_started_again(tmp_path):
+    link = Link(tmp_path)
+    try:
+        assert link.heard() == "begun"
+        link.say("job one")
+        assert link.heard() == "told"
+        link.metrics("courser_slots 4")
+        os.kill(link.recorder(), signal.SIGKILL)
+        time.sleep(0.2)
+        link.say("job lost")
+        assert link.heard() == "told"
+        assert link.heard() == "begun"
+        link.say("job two")
+        assert link.heard() == "told"
+        link.metrics('courser_role_restarts_total{role="recorder"} 1')
+        link.metrics("courser_recorder_dropped_total 2")
+    finally:
+        link.process.stdin.close()
+        assert link.process.wait(10) == 0
+    assert [row[0] for row in rows(tmp_path / "ledger")] == ["one", "two"]
+
+
+def test_a_recorder_that_does_not_read_holds_nobody(tmp_path):
+    link = Link(tmp_path)
+    try:
+        assert link.heard() == "begun"
+        pid = link.recorder()
+        os.kill(pid, signal.SIGSTOP)
+        link.say("flood")
+        assert link.heard() == "told"
+        os.kill(pid, signal.SIGCONT)
+        link.metrics()  # it reads again
+        time.sleep(0.2)
+        link.say("job one")
+        assert link.heard() == "told"
+        page = link.metrics("courser_slots 4")
+        values = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
+        started, dropped = (int(values[f"courser_{name}_total"]) for name in ("jobs_started", "recorder_dropped"))
+        assert started > 0 and dropped > 0
+    finally:
+        link.process.stdin.close()
+        assert link.process.wait(10) == 0
