@@ -54,13 +54,12 @@ static int mount_pts(const struct setup *s, struct err *e)
 	char data[64];
 	snprintf(data, sizeof data, "newinstance,ptmxmode=0666,mode=0%s",
 		 tty ? "620,gid=5" : "600");
-	if (mkdir("dev/pts", 0755) < 0 || mkdir("dev/shm", 0755) < 0 ||
-	    mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, data) < 0)
+	if (mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, data) < 0)
 		return err_sys(e, "/dev/pts");
 	return 0;
 }
 
-int dev_mount(struct setup *s, struct err *e)
+int dev_nodes(struct setup *s, struct err *e)
 {
 	if (rootfs_tmpfs(s, "dev", "0755", DEV_BYTES, e) < 0)
 		return -1;
@@ -70,9 +69,28 @@ int dev_mount(struct setup *s, struct err *e)
 	for (size_t i = 0; i < sizeof links / sizeof *links; i++)
 		if (symlink(links[i][0], links[i][1]) < 0)
 			return err_sys(e, "/%s", links[i][1]);
-	if (mount_pts(s, e) < 0)
+	if (mkdir("dev/pts", 0755) < 0 || mkdir("dev/shm", 0755) < 0)
+		return err_sys(e, "/dev");
+	return 0;
+}
+
+int dev_mount(struct setup *s, struct err *e)
+{
+	int r = s->staged ? rootfs_show("/dev", "dev", 0, e) : dev_nodes(s, e);
+	if (r < 0 || mount_pts(s, e) < 0)
 		return -1;
 	return rootfs_tmpfs(s, "dev/shm", "1777", s->spec->tmp_bytes, e);
+}
+
+int dev_kernel(struct setup *s, struct err *e)
+{
+	if (mount("proc", "proc", "proc", SAFE, NULL) < 0)
+		return err_sys(e, "/proc");
+	if (s->spec->net == SANDBOX_NET_HOST)
+		return 0;
+	if (mkdir("sys", 0755) < 0 || mount("sysfs", "sys", "sysfs", SAFE | MS_RDONLY, NULL) < 0)
+		return err_sys(e, "/sys");
+	return 0;
 }
 
 static int mask(const char *const *paths, size_t n, struct err *e)

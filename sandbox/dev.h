@@ -11,4 +11,11 @@ int dev_proc(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused
 /* /sys, read-only and masked, in a network namespace of its own; else none. */
 int dev_sys(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 
+/* For a stage. The part of /dev that is the same in every sandbox. */
+int dev_nodes(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* The kernel lets a user namespace mount a /proc or a /sys only where one is in sight. These are of
+ * namespaces that end with their maker: they show no process and no device, and lie under the
+ * sandbox's own. */
+int dev_kernel(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+
 #endif

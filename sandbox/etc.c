@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -160,6 +161,43 @@ int etc_refresh(struct etc_hidden *h, struct err *e)
 	return r;
 }
 
+static bool hides(const struct etc_hidden *h, const char *name)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (strcmp(h->names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* The walk: each directory once, by what is open; a path can only become longer. */
+static int watch_below(int watch, const char *path, const struct etc_hidden *h, struct err *e)
+{
+	enum { MASK = IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB | IN_ONLYDIR | IN_DONT_FOLLOW };
+	int r = 0;
+	DIR *d = opendir(path);
+	if (!d)
+		return errno == ENOENT || errno == EACCES ? 0 : err_sys(e, "%s", path);
+	if (inotify_add_watch(watch, path, MASK) < 0)
+		r = err_sys(e, "%s", path);
+	for (struct dirent *entry; r == 0 && (entry = readdir(d)) != NULL;) {
+		char below[PATH_MAX];
+		if (entry->d_type != DT_DIR || is_dots(entry->d_name) || hides(h, entry->d_name))
+			continue;
+		if (snprintf(below, sizeof below, "%s/%s", path, entry->d_name) < PATH_MAX)
+			r = watch_below(watch, below, h, e);
+	}
+	closedir(d);
+	return r;
+}
+
+int etc_watch(const struct etc_hidden *h, struct err *e)
+{
+	autofd watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (watch < 0)
+		return err_sys(e, "inotify");
+	return watch_below(watch, "/etc", h, e) < 0 ? err_wrap(e, "watch") : fd_take(&watch);
+}
+
 /* A whiteout of an overlay: what is below by this name does not exist. */
 static int whiteout(int dir, const char *name, struct err *e)
 {
@@ -260,10 +298,7 @@ static int show_each(int etc, const struct etc_hidden *h, struct err *e)
 	DIR *d = etc_open(&st, e);
 	int r = d ? 0 : -1;
 	for (struct dirent *entry; r == 0 && (entry = readdir(d)) != NULL;) {
-		size_t i = 0;
-		while (i < h->n && strcmp(h->names[i], entry->d_name) != 0)
-			i++;
-		if (i == h->n && !is_dots(entry->d_name))
+		if (!hides(h, entry->d_name) && !is_dots(entry->d_name))
 			r = show(etc, entry, e);
 	}
 	if (d)
@@ -275,6 +310,8 @@ static int show_each(int etc, const struct etc_hidden *h, struct err *e)
  * leaves existing names alone. */
 int etc_mount(struct setup *s, struct err *e)
 {
+	if (s->staged)
+		return rootfs_show("/etc", "etc", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, e);
 	if (rootfs_tmpfs(s, "etc", "0755", ETC_BYTES, e) < 0)
 		return -1;
 	autofd etc = open("etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -23,6 +23,11 @@ int etc_refresh(struct etc_hidden *h, struct err *e) __attribute__((nonnull, war
 /* Whether an entry of /etc with this name is hidden whatever its mode. */
 bool etc_is_private(const char *name) __attribute__((nonnull));
 
+/* An inotify fd that becomes readable when a name comes, goes or changes its rights in /etc or below
+ * it, where everybody may look: an overlay that stays does not see such a change for sure. */
+int etc_watch(const struct etc_hidden *h, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* Step. */
 int etc_mount(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 

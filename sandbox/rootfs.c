@@ -60,16 +60,21 @@ static int show_link(const char *host, const char *name, struct err *e)
 	return symlink(to, name) < 0 ? err_sys(e, "%s", host) : 0;
 }
 
-static int show_tree(const char *host, const char *name, struct err *e)
+int rootfs_show(const char *host, const char *name, uint64_t attr, struct err *e)
 {
-	autofd tree = mounts_clone(AT_FDCWD, host, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, e);
+	autofd tree = mounts_clone(AT_FDCWD, host, attr, e);
 	if (tree < 0)
 		return -1;
-	if (mkdir(name, 0755) < 0)
-		return err_sys(e, "%s", host);
 	if (move_mount(tree, "", AT_FDCWD, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_sys(e, "%s", host);
 	return 0;
+}
+
+static int show_tree(const char *host, const char *name, struct err *e)
+{
+	if (mkdir(name, 0755) < 0)
+		return err_sys(e, "%s", host);
+	return rootfs_show(host, name, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, e);
 }
 
 int rootfs_host(struct setup *s, struct err *e)
@@ -100,13 +105,28 @@ int rootfs_private(struct setup *s, struct err *e)
 	autofd home = mounts_target(s->root, s->spec->home + 1, false, e);
 	if (home < 0)
 		return err_wrap(e, "home");
-	char path[32];
-	snprintf(path, sizeof path, "/proc/self/fd/%d", home);
-	return rootfs_tmpfs(s, path, "700", size, e) < 0 ? err_wrap(e, "home") : 0;
+	/* In a stage /proc knows no process: no path by fd. */
+	if (fchdir(home) < 0)
+		return err_sys(e, "home");
+	if (rootfs_tmpfs(s, ".", "700", size, e) < 0)
+		return err_wrap(e, "home");
+	return fchdir(s->root) < 0 ? err_sys(e, "root") : 0;
+}
+
+/* As an initramfs is left: the new root lies on the stage's, and nobody can lift it. */
+static int cover(struct setup *s, struct err *e)
+{
+	if (fchdir(s->root) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
+	    chdir("/") < 0)
+		return err_sys(e, "cover the stage");
+	fd_close(&s->root);
+	return 0;
 }
 
 int rootfs_pivot(struct setup *s, struct err *e)
 {
+	if (s->staged)
+		return cover(s, e);
 	if (fchdir(s->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		return err_sys(e, "pivot_root");
 	/* The old root now lies on the new one, and "." is it. */

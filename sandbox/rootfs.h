@@ -10,10 +10,15 @@ int rootfs_mount(struct setup *s, struct err *e) __attribute__((nonnull, warn_un
 int rootfs_host(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 /* /tmp, /run, /var, /home and the job's home: private and empty. */
 int rootfs_private(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
-/* The new root becomes "/", and the old one is out of reach. */
+/* The new root becomes "/", and the old one is out of reach: taken away; or if it is a stage, which
+ * holds nothing that the new one does not, covered for good. */
 int rootfs_pivot(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 /* The root itself and /dev become read-only. */
 int rootfs_seal(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+/* The tree at the path host, with what is mounted below it, on the directory name as well. */
+int rootfs_show(const char *host, const char *name, uint64_t attr, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
 
 /* A tmpfs of size bytes on path; mode in octal. With mode "700" it is the job's, else the set-up's. */
 int rootfs_tmpfs(const struct setup *s, const char *path, const char *mode, uint64_t size,

@@ -16,6 +16,7 @@ struct setup {
 	int sync;                  /* socket to the spawner: a byte comes when the ids are mapped */
 	int root;                  /* the new root, once mounted */
 	int trees[SANDBOX_MOUNTS]; /* detached mounts, sources of the binds; -1 not opened yet */
+	bool staged;               /* cloned from within a stage: what is there is not made anew */
 	const struct etc_hidden *hidden;
 	const struct seccomp_programs *seccomp; /* the job's */
 	char notes[NOTES];                      /* what degraded, a line each */

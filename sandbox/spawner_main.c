@@ -12,6 +12,7 @@
 #include "sandbox/sandbox.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/setup.h"
+#include "sandbox/stage.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -41,6 +42,7 @@ static struct {
 	int init; /* courser-init, sealed: no job can write what it runs as */
 	struct seccomp_programs seccomp;
 	struct etc_hidden hidden;
+	struct stage stage;
 	struct live {
 		pid_t pid;
 		uint64_t cookie;
@@ -186,14 +188,34 @@ static struct live *live_find(pid_t pid)
 	return NULL;
 }
 
+/* Whether nothing is left to be looked up by its path on the host. */
+static bool all_open(const struct order *o)
+{
+	for (uint32_t i = 0; i < o->spec.nmounts; i++)
+		if (o->spec.mounts[i].kind != SANDBOX_TMPFS && o->setup.trees[i] < 0)
+			return false;
+	return true;
+}
+
+static int clone_child(struct order *o, struct err *e)
+{
+	struct err back = { 0 };
+	int cgroup = o->spec.cgroup_fd >= 0 ? o->fds[o->spec.cgroup_fd] : -1;
+	o->setup.staged = all_open(o) && stage_enter(&spawner.stage, &o->spec, &spawner.hidden);
+	int r = ns_clone(ns_flags((enum sandbox_net)o->spec.net), cgroup, &o->child, e);
+	if (o->child.pid == 0 || !o->setup.staged || stage_leave(&spawner.stage, &back) == 0)
+		return r;
+	log_error("spawner ends", "error", back.msg, NULL);
+	_exit(1);
+}
+
 static int start(struct order *o, struct err *e)
 {
 	int sync[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync) < 0)
 		return err_sys(e, "socketpair");
 	o->sync = sync[0];
-	int cgroup = o->spec.cgroup_fd >= 0 ? o->fds[o->spec.cgroup_fd] : -1;
-	int r = ns_clone(ns_flags((enum sandbox_net)o->spec.net), cgroup, &o->child, e);
+	int r = clone_child(o, e);
 	if (r == 0 && o->child.pid == 0) {
 		close(sync[0]);
 		child_run(o, sync[1]);
@@ -349,6 +371,7 @@ static int prepare(struct err *e)
 	if (spawner.init < 0 || seccomp_build("job", &spawner.seccomp, e) < 0 ||
 	    etc_refresh(&spawner.hidden, e) < 0)
 		return -1;
+	stage_init(&spawner.stage);
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
@@ -362,11 +385,15 @@ static int run(struct err *e)
 	if (signals < 0)
 		return -1;
 	for (;;) {
-		struct pollfd p[2] = { { .fd = SUPERVISOR, .events = POLLIN },
-				       { .fd = signals, .events = POLLIN } };
+		struct pollfd p[] = { { .fd = SUPERVISOR, .events = POLLIN },
+				      { .fd = signals, .events = POLLIN },
+				      { .fd = spawner.stage.mounts, .events = POLLPRI },
+				      { .fd = spawner.stage.watch, .events = POLLIN } };
 		struct signalfd_siginfo si;
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
+		if (poll(p, sizeof p / sizeof *p, -1) < 0 && errno != EINTR)
 			return err_sys(e, "poll");
+		if (p[2].revents || p[3].revents)
+			stage_forget(&spawner.stage);
 		if (p[1].revents && read(signals, &si, sizeof si) > 0 && reap(e) < 0)
 			return -1;
 		if (!p[0].revents)
