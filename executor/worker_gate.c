@@ -119,7 +119,6 @@ static void listen_ready(struct source *s, uint32_t events)
 		return;
 	}
 	fd_take(&fd);
-	w->go = true; /* it was accepted, or it would not be looked for */
 	w->reconnected = true;
 	say_hello(w);
 }

@@ -58,7 +58,8 @@ static const struct layout layouts[COURIER_TYPES] = {
 	[COURIER_ADOPT] = LAYOUT(adopt, F(U64, adopt, cookie), F(U32, adopt, idx),
 				 F(U64, adopt, job_id), F(STR, adopt, token),
 				 F(STR, adopt, reasons), F(U32, adopt, debug_trace),
-				 F(FD, adopt, log), F(FD, adopt, events), F(FD, adopt, doorbell)),
+				 F(U32, adopt, accepted), F(FD, adopt, log), F(FD, adopt, events),
+				 F(FD, adopt, doorbell)),
 	[COURIER_ONESHOT] = LAYOUT(
 		oneshot, F(U64, oneshot, cookie), F(STR, oneshot, verb), F(STR, oneshot, url),
 		F(STR, oneshot, token), F(STR, oneshot, system_id), F(STR, oneshot, shell),

@@ -42,6 +42,8 @@ enum courier_type {
 };
 
 #define COURIER_ADOPTED (1ULL << 63)
+/* idx of registrations that only tell the end of jobs. */
+#define COURIER_ORPHANS 0x80000000U
 
 /* A server and a token, or its new settings (same idx). Times: seconds since 1970, 0 unknown. */
 struct courier_registration {
@@ -81,14 +83,14 @@ struct courier_job_ready {
 	const char *why; /* when go is 0 */
 	int log, events, doorbell;
 };
-/* A job of an earlier life, after the REGISTRATION it belongs to: accepted then; shipped from where the
- * forge says it stands. */
+/* A job of an earlier life, after the REGISTRATION it belongs to: shipped from where the forge says it
+ * stands; accepted=0: nobody knows whether the forge has said yes, it is asked (again) first. */
 struct courier_adopt {
 	uint64_t cookie;
 	uint32_t idx;
 	uint64_t job_id;
 	const char *token, *reasons;
-	uint32_t debug_trace;
+	uint32_t debug_trace, accepted;
 	int log, events, doorbell; /* doorbell -1: the worker is gone, nothing more will come */
 };
 /* verb: "verify", "register", "unregister", "unregister-manager", "reset". One RESULT answers it.

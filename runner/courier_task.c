@@ -207,8 +207,11 @@ void task_ready(struct courier_hub *h, const struct courier_job_ready *r)
 	struct courier_task *j = task_find(h, r->cookie);
 	int fds[] = { r->log, r->events, r->doorbell };
 	if (!j || j->stage != TASK_OFFERED) {
+		struct courier_dropped gone = { r->cookie, "the courier does not know it" };
 		for (size_t i = 0; i < 3; i++)
 			fd_close(&fds[i]);
+		if (!j)
+			hub_send(h, COURIER_DROPPED, &gone);
 		return;
 	}
 	j->log = r->log;
@@ -241,7 +244,11 @@ void task_adopt(struct courier_hub *h, const struct courier_adopt *a)
 	j->log = a->log;
 	j->events = a->events;
 	j->bell.fd = a->doorbell;
-	j->stage = TASK_SHIPPING;
+	j->stage = a->accepted ? TASK_SHIPPING : TASK_ACCEPTING;
+	if (!a->accepted) {
+		put_state(j, "running", "");
+		return;
+	}
 	task_watch(j);
 	task_ship(j);
 }

@@ -220,6 +220,15 @@ static const struct gate_row gate[GATE_TYPES] = {
 	[GATE_PHASE] = { "phase", ~0u, false, serve_phase },
 };
 
+/* Of a job whose registration is gone from the configuration: nothing says any more how to serve it. */
+static bool orphaned(struct slot *s, uint32_t type)
+{
+	if (s->options || type == GATE_HELLO || type == GATE_PHASE)
+		return false;
+	slot_refuse(s, "the job's registration is no longer configured");
+	return true;
+}
+
 static bool permits(const struct slot *s, uint32_t type)
 {
 	if (type == 0 || type >= GATE_TYPES)
@@ -241,6 +250,8 @@ void slot_serve(struct slot *s, struct msg *m)
 		return;
 	}
 	s->used |= 1u << type;
+	if (orphaned(s, type))
+		return;
 	if (gate[type].serve(s, m, &e) == 0)
 		return;
 	log_error("the worker's request is malformed", "job", s->name, "request", gate[type].name,

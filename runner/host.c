@@ -1,14 +1,18 @@
 #include "runner/host.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "runner/slot.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+
+enum { RESPAWN_MIN_MS = 100, RESPAWN_MAX_MS = 30000, STEADY_MS = 60000 };
 
 static int start_spawner(struct host *h, struct err *e);
 
@@ -41,21 +45,56 @@ static void spawner_ready(struct source *s, uint32_t events)
 	}
 	loop_unwatch(h->loop, s);
 	fd_close(&s->fd);
+	role_signal(&h->spawner, SIGKILL); /* it has nothing more to say to us */
 }
 
-/* Sandboxes that run are not its children in any sense that matters: they go on. */
+/* What was asked of a spawner that is gone is not answered any more. */
+static void refuse_pending(struct host *h)
+{
+	for (unsigned n = 0; n < h->nslots; n++) {
+		struct sandbox_made no = { .what = SANDBOX_REFUSED,
+					   .text = "the spawner ended before it was made",
+					   .pidfd = -1,
+					   .userns = -1,
+					   .mntns = -1 };
+		struct slot *s = h->slots[n];
+		if (!s || s->state == SLOT_FREE || !s->sandbox_pending)
+			continue;
+		no.cookie = s->number | (uint64_t)s->generation << 32;
+		slot_spawned(s, &no);
+	}
+}
+
+static void respawn(struct timer *t)
+{
+	struct host *h = (struct host *)(void *)((char *)t - offsetof(struct host, respawn));
+	struct err e = { 0 };
+	if (start_spawner(h, &e) < 0) {
+		log_error("the spawner cannot be started", "err", e.msg, NULL);
+		loop_timer(h->loop, t, RESPAWN_MAX_MS);
+	} else if (h->restarted) {
+		h->restarted(h->arg, "spawner");
+	}
+}
+
+/* Sandboxes that run are not its children in any sense that matters: they go on. The next one comes at
+ * once, unless they keep ending. */
 static void spawner_ended(struct role *r, int status)
 {
 	struct host *h = (struct host *)(void *)((char *)r - offsetof(struct host, spawner));
-	struct err e = { 0 };
 	(void)status;
 	if (h->stopping)
 		return;
 	if (h->spawner_socket.fd >= 0)
 		loop_unwatch(h->loop, &h->spawner_socket);
 	fd_close(&h->spawner_socket.fd);
-	if (start_spawner(h, &e) < 0)
-		log_error("spawner", "err", e.msg, NULL);
+	refuse_pending(h);
+	if (clock_ms() - h->spawner_ms > STEADY_MS)
+		h->pause_ms = 0;
+	loop_timer(h->loop, &h->respawn, h->pause_ms);
+	h->pause_ms = h->pause_ms ? 2 * h->pause_ms : RESPAWN_MIN_MS;
+	if (h->pause_ms > RESPAWN_MAX_MS)
+		h->pause_ms = RESPAWN_MAX_MS;
 }
 
 static int start_spawner(struct host *h, struct err *e)
@@ -66,6 +105,7 @@ static int start_spawner(struct host *h, struct err *e)
 	autofd theirs = pair[1];
 	struct role_start s = { .name = "spawner", .ids = "-", .fds = &theirs, .nfds = 1 };
 	h->spawner.ended = spawner_ended;
+	h->spawner_ms = clock_ms();
 	h->spawner_socket = (struct source){ .fd = pair[0], .ready = spawner_ready };
 	if (role_start(&h->spawner, h->loop, h->libexec, &s, e) < 0 ||
 	    loop_watch(h->loop, &h->spawner_socket, EPOLLIN, e) < 0) {
@@ -101,9 +141,9 @@ static struct slot *slot_at(struct host *h, unsigned n)
 
 struct slot *host_slot(struct host *h)
 {
-	for (unsigned n = 0; n < h->nslots; n++) {
+	for (unsigned n = 0; n < PRIV_SLOTS; n++) {
 		struct err e = { 0 };
-		struct slot *s = slot_at(h, n);
+		struct slot *s = host_slots(h, n + 1, &e) < 0 ? NULL : slot_at(h, n);
 		if (!s || s->state != SLOT_FREE)
 			continue;
 		s->lock = state_slot(&h->state, n, &e);
@@ -128,7 +168,9 @@ struct slot *host_slot_numbered(struct host *h, unsigned n, struct err *e)
 
 int host_open(struct host *h, const struct host_options *o, struct err *e)
 {
-	*h = (struct host){ .libexec = -1, .spawner_socket = { .fd = -1 } };
+	*h = (struct host){ .libexec = -1,
+			    .spawner_socket = { .fd = -1 },
+			    .respawn = { .fire = respawn } };
 	h->state = (struct state){ -1, -1, -1, -1, -1 };
 	if (gethostname(h->hostname, sizeof h->hostname - 1) < 0)
 		return err_sys(e, "hostname");
@@ -137,7 +179,7 @@ int host_open(struct host *h, const struct host_options *o, struct err *e)
 		return -1;
 	h->libexec = proc_libexec(e);
 	if (h->libexec < 0 || state_open(&h->state, o->state_dir, e) < 0 ||
-	    priv_init(&h->priv, o->id_base, o->nslots, e) < 0 || host_slots(h, o->nslots, e) < 0 ||
+	    priv_init(&h->priv, o->id_base, PRIV_SLOTS, e) < 0 || host_slots(h, o->nslots, e) < 0 ||
 	    start_spawner(h, e) < 0) {
 		host_close(h);
 		return -1;
@@ -148,6 +190,7 @@ int host_open(struct host *h, const struct host_options *o, struct err *e)
 static void stop_spawner(struct host *h)
 {
 	h->stopping = true;
+	loop_timer_clear(h->loop, &h->respawn);
 	if (h->spawner_socket.fd >= 0)
 		loop_unwatch(h->loop, &h->spawner_socket);
 	fd_close(&h->spawner_socket.fd);

@@ -20,6 +20,10 @@ struct host {
 	unsigned nslots;
 	char hostname[65];
 	bool stopping;
+	struct timer respawn;
+	uint64_t spawner_ms, pause_ms; /* when it began; how long the next one waits */
+	void (*restarted)(void *arg, const char *role); /* NULL: nobody asks */
+	void *arg;
 };
 
 struct host_options {
@@ -37,7 +41,7 @@ void host_close(struct host *h) __attribute__((nonnull));
 int host_slots(struct host *h, unsigned n, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* A free slot whose number nobody else uses, locked; NULL when there is none. */
+/* A free slot whose number nobody else uses (an exec may), locked; NULL when there is none. */
 struct slot *host_slot(struct host *h) __attribute__((nonnull));
 /* That very slot, for a job that runs in it: room is made, the lock is taken if it can be had. */
 struct slot *host_slot_numbered(struct host *h, unsigned n, struct err *e) __attribute__((nonnull));

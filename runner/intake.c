@@ -4,12 +4,12 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "runner/slot_end.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct slot *intake_slot(const struct intake *in, uint64_t cookie)
@@ -32,7 +32,13 @@ static unsigned running(const struct intake *in)
 
 unsigned intake_busy(const struct intake *in)
 {
-	return running(in) + in->reports.n + (in->offers != NULL);
+	return running(in) + in->reports.n + offers_count(in->offers);
+}
+
+static void changed(struct intake *in)
+{
+	if (in->ops && in->ops->changed)
+		in->ops->changed(in->arg);
 }
 
 void intake_capacity(struct intake *in)
@@ -40,29 +46,32 @@ void intake_capacity(struct intake *in)
 	unsigned busy = running(in), all = (unsigned)in->registry->config->concurrent;
 	struct courier_capacity c = { .slots = all > busy ? all - busy : 0, .seen = in->seen };
 	courier_link_say(&in->courier, COURIER_CAPACITY, &c);
-	if (in->ops && in->ops->changed)
-		in->ops->changed(in->arg);
+	changed(in);
 }
 
 /* --- a job comes -------------------------------------------------------------------------------- */
 
-static int write_meta(const struct intake *in, const struct courier_job *j,
-		      const struct registry_row *r, const struct slot *s, struct buf *out)
+static int write_meta(const struct courier_job *j, const struct registry_row *r,
+		      const struct slot *s, struct buf *out, struct err *e)
 {
-	struct err e = { 0 };
-	(void)in;
 	const struct meta meta = {
 		.kind = "forge",
 		.registration = r->wire.name,
 		.token = j->token,
 		.reasons = j->reasons,
 		.project = j->project_path,
+		.url = r->wire.url,
+		.ca_file = r->wire.ca_file,
+		.cert_file = r->wire.cert_file,
+		.key_file = r->wire.key_file,
+		.proxy = r->wire.proxy,
+		.no_proxy = r->wire.no_proxy,
 		.job_id = j->job_id,
 		.project_id = j->project_id,
 		.debug_trace = j->debug_trace,
 		.slot = s->number,
 	};
-	return meta_write(&meta, out, &e);
+	return meta_write(&meta, out, e);
 }
 
 /* CI_CONCURRENT_PROJECT_ID: the lowest number that no running job of the project has. */
@@ -95,12 +104,14 @@ static int begin(struct intake *in, struct slot *s, struct courier_job *j, struc
 		.id = j->job_id,
 		.project_id = j->project_id,
 		.protected_ref = j->protected_ref != 0,
+		.registration = r->wire.name,
+		.project = j->project_path,
 		.settings = r->settings,
 		.options = &r->slot,
 	};
 	job.settings.concurrent_id = s->number;
 	job.settings.concurrent_project_id = project_number(in, j->project_id);
-	int r2 = write_meta(in, j, r, s, &meta);
+	int r2 = write_meta(j, r, s, &meta, e);
 	job.meta = buf_cstr(&meta);
 	if (r2 == 0)
 		r2 = slot_start(s, &job, e);
@@ -134,42 +145,6 @@ static void answer(struct intake *in, struct courier_job *j, struct slot *s)
 	courier_link_say(&in->courier, COURIER_JOB_READY, &ready);
 }
 
-/* A job whose poll was answered when the last slot was gone: it waits, and the courier keeps it alive
- * at the forge. */
-struct offer {
-	struct offer *next;
-	struct courier_job job;
-	struct arena texts;
-};
-
-static int keep_offer(struct intake *in, struct courier_job *j, struct err *e)
-{
-	struct offer **last = &in->offers, *o = calloc(1, sizeof *o);
-	if (!o)
-		return err_set(e, ENOMEM, "out of memory");
-	o->job = *j;
-	o->texts = (struct arena)ARENA(1 << 20);
-	o->job.project_path = arena_strdup(&o->texts, j->project_path, e);
-	o->job.token = arena_strdup(&o->texts, j->token, e);
-	o->job.reasons = arena_strdup(&o->texts, j->reasons, e);
-	while (*last)
-		last = &(*last)->next;
-	*last = o;
-	j->payload = -1; /* it is the offer's */
-	if (o->job.project_path && o->job.token && o->job.reasons)
-		return 0;
-	return -1;
-}
-
-static void drop_offer(struct intake *in)
-{
-	struct offer *o = in->offers;
-	in->offers = o->next;
-	fd_close(&o->job.payload);
-	arena_done(&o->texts);
-	free(o);
-}
-
 static struct slot *free_slot(struct intake *in)
 {
 	return running(in) < in->registry->config->concurrent ? host_slot(in->host) : NULL;
@@ -180,7 +155,7 @@ static void serve_offers(struct intake *in)
 	struct slot *s;
 	while (in->offers && (s = free_slot(in)) != NULL) {
 		answer(in, &in->offers->job, s);
-		drop_offer(in);
+		offers_drop(&in->offers, in->offers->job.cookie);
 	}
 }
 
@@ -192,7 +167,7 @@ static void on_job(void *arg, struct courier_job *j)
 	struct slot *s = in->offers ? NULL : free_slot(in);
 	if (s)
 		answer(in, j, s);
-	else if (keep_offer(in, j, &e) < 0)
+	else if (offers_keep(&in->offers, j, &e) < 0)
 		log_error("a job cannot be kept", "err", e.msg, NULL);
 	fd_close(&j->payload);
 	intake_capacity(in);
@@ -216,8 +191,12 @@ static void on_dropped(void *arg, const struct courier_dropped *d)
 {
 	struct intake *in = arg;
 	struct slot *s = intake_slot(in, d->cookie);
-	if (!s)
+	if (!s) { /* it waited for a slot, or its worker died in the meantime */
+		offers_drop(&in->offers, d->cookie);
+		reports_done(&in->reports, d->cookie);
+		changed(in);
 		return;
+	}
 	log_info("the forge takes the job back", "job", s->name, "why", d->why, NULL);
 	s->dropped = true;
 	slot_drop(s);
@@ -242,15 +221,28 @@ static void release(struct intake *in, struct slot *s)
 	intake_capacity(in);
 }
 
+void intake_ended(struct intake *in, const char *name, const struct slot_label *l, int events)
+{
+	struct slot_result r;
+	struct err e = { 0 };
+	if (!in->ops || !in->ops->ended)
+		return;
+	if (slot_result(events, &r, &e) == 0)
+		in->ops->ended(in->arg, name, l, &r);
+	else
+		log_error("a job's result cannot be read", "job", name, "err", e.msg, NULL);
+}
+
 /* Its slot is free at once; its directory waits for the forge. */
 void intake_over(struct slot *s)
 {
 	struct intake *in = s->owner;
 	struct err e = { 0 };
-	if (!s->dropped && in->ops && in->ops->ended)
-		in->ops->ended(in->arg, s);
+	s->keep_dir = false;
+	if (!s->dropped)
+		intake_ended(in, s->name, &s->label, s->events);
 	if (!s->dropped && !s->reported) {
-		if (reports_add(&in->reports, s->cookie, s->name, &e) == 0)
+		if (reports_add(&in->reports, s->cookie, s->name, &s->label, &e) == 0)
 			s->keep_dir = true;
 		else
 			log_error("report", "job", s->name, "err", e.msg, NULL);
@@ -270,8 +262,7 @@ static void on_reported(void *arg, const struct courier_reported *r)
 		s->reported = true;
 	else if (!reports_done(&in->reports, r->cookie))
 		log_debug("an unknown job was reported", NULL);
-	if (in->ops && in->ops->changed)
-		in->ops->changed(in->arg);
+	changed(in);
 }
 
 /* --- the courier -------------------------------------------------------------------------------- */
@@ -294,8 +285,10 @@ static const char *const *certificates(void *arg)
 static void on_up(void *arg)
 {
 	struct intake *in = arg;
-	while (in->offers)
-		drop_offer(in); /* a new courier knows nothing of them */
+	if (in->up && in->ops && in->ops->restarted)
+		in->ops->restarted(in->arg, "courier");
+	in->up = true;
+	offers_clear(&in->offers); /* a new courier knows nothing of them */
 	in->seen = 0;
 	register_all(in);
 	intake_tell(in);
@@ -352,8 +345,7 @@ int intake_open(struct intake *in, struct err *e)
 void intake_close(struct intake *in)
 {
 	courier_link_close(&in->courier);
-	while (in->offers)
-		drop_offer(in);
+	offers_clear(&in->offers);
 	reports_free(&in->reports);
 }
 

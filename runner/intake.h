@@ -4,17 +4,20 @@
 #define RUNNER_INTAKE_H
 
 #include "runner/courier_link.h"
+#include "runner/offers.h"
 #include "runner/registry.h"
 #include "runner/reports.h"
+#include "runner/slot_end.h"
 
 /* What happened, for metrics and ledger. NULL members are not called. */
 struct intake_ops {
 	void (*started)(void *arg, const struct slot *s);
-	void (*ended)(void *arg, const struct slot *s);
+	/* once the verdict stands; also of jobs of an earlier life */
+	void (*ended)(void *arg, const char *name, const struct slot_label *l,
+		      const struct slot_result *r);
+	void (*restarted)(void *arg, const char *role); /* it had ended on its own */
 	void (*changed)(void *arg); /* slots, reports: somebody may be waiting for none */
 };
-
-struct offer;
 
 struct intake {
 	/* what else the courier says; NULL: not interested */
@@ -30,7 +33,7 @@ struct intake {
 	struct offer *offers; /* the courier's, that wait for a slot: the oldest first */
 	uint64_t seen;        /* the last cookie of the courier */
 	uint64_t adopted;     /* cookies of our own */
-	bool draining;
+	bool draining, up;
 };
 
 /* Take over what an earlier life left, then start the courier. */
@@ -56,6 +59,9 @@ void intake_tell(struct intake *in) __attribute__((nonnull));
 
 /* The slot of the job, NULL none. */
 struct slot *intake_slot(const struct intake *in, uint64_t cookie) __attribute__((nonnull));
+/* Tell the owner how a job ended, from its events. */
+void intake_ended(struct intake *in, const char *name, const struct slot_label *l, int events)
+	__attribute__((nonnull));
 /* slot.over of every forge job. */
 void intake_over(struct slot *s) __attribute__((nonnull));
 

@@ -55,21 +55,37 @@ static void discard(struct intake *in, const struct left *l, const char *why)
 		log_warn("job directory", "job", l->name, "err", e.msg, NULL);
 }
 
+static void label(const struct meta *m, struct slot_label *ret)
+{
+	*ret = (struct slot_label){ .id = m->job_id, .project_id = m->project_id };
+	slot_label_set(ret, m->registration, m->project);
+}
+
 /* The worker is dead: the journal gets its end, if it has none, and waits to be reported. */
 static void take_dead(struct intake *in, const struct left *l, int events)
 {
 	struct slot_result result;
+	struct slot_label shown;
 	struct err e = { 0 };
+	label(&l->meta, &shown);
 	if (slot_result(events, &result, &e) < 0 || !result.found) {
 		err_clear(&e);
 		if (slot_write_lost(l->dir, "the runner was stopped while the job ran", &e) < 0)
 			log_error("verdict", "job", l->name, "err", e.msg, NULL);
 	}
 	err_clear(&e);
-	if (reports_add(&in->reports, ++in->adopted, l->name, &e) < 0)
+	if (reports_add(&in->reports, ++in->adopted, l->name, &shown, &e) < 0) {
 		log_error("report", "job", l->name, "err", e.msg, NULL);
-	else
-		log_info("a job of an earlier life is reported", "job", l->name, NULL);
+		return;
+	}
+	log_info("a job of an earlier life is reported", "job", l->name, NULL);
+	intake_ended(in, l->name, &shown, events);
+}
+
+static bool was_accepted(int dir)
+{
+	struct stat st;
+	return fstatat(dir, "accepted", &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static void tell(struct intake *in, int dir, uint64_t cookie, int doorbell);
@@ -77,16 +93,13 @@ static void tell(struct intake *in, int dir, uint64_t cookie, int doorbell);
 /* It has its doorbell now: the courier can ship what it prints. */
 static void living_ready(struct slot *s)
 {
-	struct intake *in = s->owner;
-	if (s->dropped)
-		slot_drop(s);
-	else
-		tell(in, s->dir, s->cookie, s->doorbell);
+	if (s->state == SLOT_RUNNING)
+		slot_go(s);
+	tell(s->owner, s->dir, s->cookie, s->doorbell);
 }
 
-static void take_living(struct intake *in, const struct left *l)
+static int take_living(struct intake *in, const struct left *l)
 {
-	struct stat st;
 	struct err e = { 0 };
 	struct slot *s = host_slot_numbered(in->host, (unsigned)l->meta.slot, &e);
 	const struct registry_row *r = registry_named(in->registry, l->meta.registration);
@@ -95,41 +108,48 @@ static void take_living(struct intake *in, const struct left *l)
 		.cookie = ++in->adopted,
 		.id = l->meta.job_id,
 		.project_id = l->meta.project_id,
+		.registration = l->meta.registration,
+		.project = l->meta.project,
+		.accepted = was_accepted(l->dir),
 		.options = r ? &r->slot : NULL,
 		.ready = living_ready,
 	};
 	if (!s || slot_adopt(s, &a, &e) < 0) {
-		log_error("a running job cannot be taken over; its worker goes on", "job", l->name,
-			  "err", e.msg, NULL);
-		return;
+		log_warn("a job's worker cannot be reached", "job", l->name, "err", e.msg, NULL);
+		return -1;
 	}
 	s->over = intake_over;
 	s->owner = in;
 	s->registry = in->registry;
 	in->registry->users++;
-	/* never accepted: the forge gives it to somebody else */
-	s->dropped = fstatat(l->dir, "accepted", &st, AT_SYMLINK_NOFOLLOW) < 0;
 	log_info("a running job is taken over", "job", l->name, NULL);
+	return 0;
+}
+
+static void take_forge(struct intake *in, const struct left *l, int events)
+{
+	if (worker_lives(events) && take_living(in, l) == 0)
+		return;
+	if (worker_lives(events))
+		log_error("a running job cannot be taken over; its worker goes on", "job", l->name,
+			  NULL);
+	else
+		take_dead(in, l, events);
 }
 
 static void take(struct intake *in, struct left *l)
 {
 	struct arena a = ARENA(1 << 20);
 	struct err e = { 0 };
-	struct stat st;
 	autofd events = -1;
 	if (read_meta(l, &a, &e) < 0 || (events = open_in(l->dir, "events", &e)) < 0)
 		discard(in, l, e.msg);
-	else if (worker_lives(events) && strcmp(l->meta.kind, "forge") == 0)
-		take_living(in, l);
+	else if (strcmp(l->meta.kind, "forge") == 0)
+		take_forge(in, l, events);
 	else if (worker_lives(events))
 		log_debug("an exec runs", NULL);
-	else if (strcmp(l->meta.kind, "forge") != 0)
-		discard(in, l, "it was local");
-	else if (fstatat(l->dir, "accepted", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		discard(in, l, "it was never accepted");
 	else
-		take_dead(in, l, events);
+		discard(in, l, "it was local");
 	arena_done(&a);
 }
 
@@ -156,6 +176,33 @@ int intake_adopt(struct intake *in, struct err *e)
 
 /* --- a new courier is told ---------------------------------------------------------------------- */
 
+/* Where a job is told of whose registration is no longer configured: a site for it alone, that asks for
+ * nothing. */
+static void tell_orphan(struct intake *in, const struct meta *m, struct courier_adopt *a)
+{
+	struct courier_registration site = {
+		.idx = COURIER_ORPHANS + (uint32_t)(a->cookie & 0xffffff),
+		.name = m->registration,
+		.url = m->url,
+		.ca_file = m->ca_file,
+		.cert_file = m->cert_file,
+		.key_file = m->key_file,
+		.proxy = m->proxy,
+		.no_proxy = m->no_proxy,
+		.limit = 1,
+	};
+	struct courier_capacity none = { .slots = 0, .seen = in->seen };
+	struct courier_forget forget = { site.idx };
+	a->idx = site.idx;
+	log_warn("a job's registration is no longer configured; its end is told all the same",
+		 "registration", m->registration, NULL);
+	courier_link_say(&in->courier, COURIER_CAPACITY, &none);
+	courier_link_say(&in->courier, COURIER_REGISTRATION, &site);
+	courier_link_say(&in->courier, COURIER_ADOPT, a);
+	courier_link_say(&in->courier, COURIER_FORGET, &forget);
+	intake_capacity(in);
+}
+
 static void tell(struct intake *in, int dir, uint64_t cookie, int doorbell)
 {
 	struct arena a = ARENA(1 << 20);
@@ -176,6 +223,7 @@ static void tell(struct intake *in, int dir, uint64_t cookie, int doorbell)
 		.token = l.meta.token,
 		.reasons = l.meta.reasons,
 		.debug_trace = l.meta.debug_trace != 0,
+		.accepted = was_accepted(dir),
 		.log = log,
 		.events = events,
 		.doorbell = doorbell,
@@ -183,27 +231,30 @@ static void tell(struct intake *in, int dir, uint64_t cookie, int doorbell)
 	if (r)
 		courier_link_say(&in->courier, COURIER_ADOPT, &m);
 	else
-		log_error("a job's registration is no longer configured: it is not reported",
-			  "registration", l.meta.registration, NULL);
+		tell_orphan(in, &l.meta, &m);
 	arena_done(&a);
+}
+
+/* What an earlier courier called a job means another one to the next. */
+static uint64_t renamed(struct intake *in, uint64_t cookie)
+{
+	return cookie & COURIER_ADOPTED ? cookie : ++in->adopted;
 }
 
 void intake_tell(struct intake *in)
 {
 	for (unsigned n = 0; n < in->host->nslots; n++) {
 		struct slot *s = in->host->slots[n];
-		if (!s || s->state == SLOT_FREE || s->owner != in || s->reported || s->dropped ||
-		    s->doorbell < 0)
+		if (!s || s->state == SLOT_FREE || s->owner != in)
 			continue;
-		if (!(s->cookie & COURIER_ADOPTED))
-			s->cookie = ++in->adopted;
-		tell(in, s->dir, s->cookie, s->doorbell);
+		s->cookie = renamed(in, s->cookie);
+		if (!s->reported && !s->dropped && s->doorbell >= 0)
+			tell(in, s->dir, s->cookie, s->doorbell);
 	}
 	for (struct report *r = in->reports.first; r; r = r->next) {
 		autofd dir = openat(in->host->state.jobs, r->name,
 				    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (!(r->cookie & COURIER_ADOPTED))
-			r->cookie = ++in->adopted;
+		r->cookie = renamed(in, r->cookie);
 		if (dir >= 0)
 			tell(in, dir, r->cookie, -1);
 	}

@@ -11,14 +11,18 @@ int meta_write(const struct meta *m, struct buf *out, struct err *e)
 	const struct {
 		const char *key, *value;
 	} texts[] = {
-		{ "kind", m->kind },       { "registration", m->registration },
-		{ "token", m->token },     { "reasons", m->reasons },
-		{ "project", m->project },
+		{ "kind", m->kind },         { "registration", m->registration },
+		{ "token", m->token },       { "reasons", m->reasons },
+		{ "project", m->project },   { "url", m->url },
+		{ "ca_file", m->ca_file },   { "cert_file", m->cert_file },
+		{ "key_file", m->key_file }, { "proxy", m->proxy },
+		{ "no_proxy", m->no_proxy },
 	};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-		if (buf_printf(out, e, "%s=", texts[i].key) < 0 ||
-		    str_quote(out, texts[i].value, strlen(texts[i].value), e) < 0 ||
-		    buf_char(out, '\n', e) < 0)
+		if (texts[i].value && texts[i].value[0] &&
+		    (buf_printf(out, e, "%s=", texts[i].key) < 0 ||
+		     str_quote(out, texts[i].value, strlen(texts[i].value), e) < 0 ||
+		     buf_char(out, '\n', e) < 0))
 			return -1;
 	return buf_printf(out, e,
 			  "job_id=%" PRIu64 "\nproject_id=%" PRIu64 "\ndebug_trace=%" PRIu64
@@ -38,6 +42,12 @@ static void take(struct meta *m, const char *key, const char *value)
 		{ "token", &m->token, NULL },
 		{ "reasons", &m->reasons, NULL },
 		{ "project", &m->project, NULL },
+		{ "url", &m->url, NULL },
+		{ "ca_file", &m->ca_file, NULL },
+		{ "cert_file", &m->cert_file, NULL },
+		{ "key_file", &m->key_file, NULL },
+		{ "proxy", &m->proxy, NULL },
+		{ "no_proxy", &m->no_proxy, NULL },
 		{ "job_id", NULL, &m->job_id },
 		{ "project_id", NULL, &m->project_id },
 		{ "debug_trace", NULL, &m->debug_trace },
@@ -56,7 +66,12 @@ static void take(struct meta *m, const char *key, const char *value)
 int meta_read(const char *text, struct arena *a, struct meta *ret, struct err *e)
 {
 	*ret = (struct meta){
-		.kind = "", .registration = "", .token = "", .reasons = "", .project = ""
+		.kind = "",
+		.registration = "",
+		.token = "",
+		.reasons = "",
+		.project = "",
+		.url = "",
 	};
 	while (*text) {
 		struct buf value = BUF(64 << 10);

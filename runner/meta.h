@@ -12,6 +12,8 @@ struct meta {
 	const char *kind;         /* "forge" or "exec" */
 	const char *registration; /* its name in the configuration */
 	const char *token, *reasons, *project;
+	/* where its end is told when the registration is gone from the configuration */
+	const char *url, *ca_file, *cert_file, *key_file, *proxy, *no_proxy;
 	uint64_t job_id, project_id, debug_trace, slot;
 };
 

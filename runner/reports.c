@@ -1,5 +1,6 @@
 #include "runner/reports.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 
@@ -7,13 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int reports_add(struct reports *r, uint64_t cookie, const char *name, struct err *e)
+int reports_add(struct reports *r, uint64_t cookie, const char *name, const struct slot_label *l,
+		struct err *e)
 {
 	struct report *new = calloc(1, sizeof *new);
 	if (!new)
 		return err_set(e, ENOMEM, "out of memory");
 	new->cookie = cookie;
 	snprintf(new->name, sizeof new->name, "%s", name);
+	new->label = *l;
+	new->since_ms = clock_ms();
 	new->next = r->first;
 	r->first = new;
 	r->n++;

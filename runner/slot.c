@@ -37,8 +37,16 @@ static void worker_ready(struct source *src, uint32_t events)
 		slot_serve(s, &m);
 		return;
 	}
+	if (r < 0 && e.code == EAGAIN)
+		return;
 	loop_unwatch(s->host->loop, src);
 	fd_close(&src->fd);
+	if (r < 0) { /* it does not speak our language: not ours any more */
+		log_error("worker", "job", s->name, "err", e.msg, NULL);
+		role_signal(&s->worker, SIGKILL);
+	}
+	if (!role_runs(&s->worker)) /* adopted, and dead before it said who it is */
+		slot_worker_ended(&s->worker, -1);
 }
 
 static void tell(struct slot *s, const struct msg *m)
@@ -129,6 +137,12 @@ int slot_watch_keeper(struct slot *s, struct err *e)
 
 /* --- start -------------------------------------------------------------------------------------- */
 
+void slot_label_set(struct slot_label *l, const char *registration, const char *project)
+{
+	snprintf(l->registration, sizeof l->registration, "%s", registration ? registration : "");
+	snprintf(l->project, sizeof l->project, "%s", project ? project : "");
+}
+
 static void reset(struct slot *s)
 {
 	struct host *h = s->host;
@@ -167,7 +181,7 @@ static int make_dir(struct slot *s, const struct slot_job *j, struct err *e)
 		return -1;
 	int r = fd_replace_file(s->dir, "meta", 0600, &meta, e);
 	buf_wipe(&meta);
-	return r;
+	return r < 0 ? -1 : slot_reserve(s->dir, e);
 }
 
 /* A listening socket in the job's directory, for a supervisor of a later life. */
@@ -249,6 +263,9 @@ int slot_start(struct slot *s, const struct slot_job *j, struct err *e)
 	s->project_id = j->project_id;
 	s->protected_ref = j->protected_ref;
 	s->options = j->options;
+	s->label.id = j->id;
+	s->label.project_id = j->project_id;
+	slot_label_set(&s->label, j->registration, j->project);
 	s->started_ms = clock_ms();
 	s->state = SLOT_WAITING;
 	if (make_dir(s, j, e) == 0 && start_worker(s, j, e) == 0)
@@ -258,35 +275,46 @@ int slot_start(struct slot *s, const struct slot_job *j, struct err *e)
 	return -1;
 }
 
-int slot_adopt(struct slot *s, const struct slot_adopt *a, struct err *e)
+static void take_adopted(struct slot *s, const struct slot_adopt *a)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	reset(s);
 	s->cookie = a->cookie;
-	s->id = a->id;
-	s->project_id = a->project_id;
+	s->id = s->label.id = a->id;
+	s->project_id = s->label.project_id = a->project_id;
+	slot_label_set(&s->label, a->registration, a->project);
 	s->options = a->options;
 	s->ready = a->ready;
 	s->adopted = true;
 	s->keep_dir = true; /* until it is over: a failure here must not cost the job its journal */
-	s->state = SLOT_RUNNING;
+	s->state = a->accepted ? SLOT_RUNNING : SLOT_WAITING;
 	s->started_ms = clock_ms();
 	snprintf(s->name, sizeof s->name, "%s", a->name);
 	s->worker.ended = slot_worker_ended;
 	s->fetcher.ended = s->packer.ended = s->keeper.ended = slot_helper_ended;
+}
+
+/* Not blocking: a worker that does not accept connections must not hold us up. */
+static int connect_worker(struct slot *s, struct err *e)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	s->dir = openat(s->host->state.jobs, s->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autofd sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	autofd sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->dir < 0 || sock < 0)
 		return err_sys(e, "job directory %s", s->name);
 	s->log = openat(s->dir, "log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	s->events = openat(s->dir, "events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	snprintf(addr.sun_path, sizeof addr.sun_path, "/proc/self/fd/%d/ctl", s->dir);
-	if (s->log < 0 || s->events < 0 ||
-	    connect(sock, (struct sockaddr *)&addr, sizeof addr) < 0) {
-		err_sys(e, "worker of %s", s->name);
-		slot_release(s);
-		return -1;
-	}
+	if (s->log < 0 || s->events < 0 || connect(sock, (struct sockaddr *)&addr, sizeof addr) < 0)
+		return err_sys(e, "worker of %s", s->name);
 	s->socket = (struct source){ .fd = fd_take(&sock), .ready = worker_ready };
 	return loop_watch(s->host->loop, &s->socket, EPOLLIN, e);
+}
+
+int slot_adopt(struct slot *s, const struct slot_adopt *a, struct err *e)
+{
+	take_adopted(s, a);
+	if (connect_worker(s, e) == 0)
+		return 0;
+	slot_release(s);
+	return -1;
 }

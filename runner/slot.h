@@ -14,6 +14,14 @@
 #include "runner/slot_job.h"
 #include "sandbox/sandbox.h"
 
+/* What is shown of a job. */
+struct slot_label {
+	uint64_t id, project_id;
+	char registration[128], project[256];
+};
+void slot_label_set(struct slot_label *l, const char *registration, const char *project)
+	__attribute__((nonnull(1)));
+
 struct registry;
 
 enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_RUNNING, SLOT_ENDING, SLOT_OVER };
@@ -23,6 +31,7 @@ struct slot {
 	unsigned number, generation;
 	enum slot_state state;
 	uint64_t cookie, id, project_id;
+	struct slot_label label;
 	int protected_ref;
 	char name[128];
 	int dir, lock;
@@ -67,6 +76,8 @@ int slot_start(struct slot *s, const struct slot_job *j, struct err *e)
 struct slot_adopt {
 	const char *name;
 	uint64_t cookie, id, project_id;
+	const char *registration, *project;
+	bool accepted;                      /* the forge has said yes: it runs */
 	const struct slot_options *options; /* NULL: no more helpers for it */
 	void (*ready)(struct slot *s);      /* HELLO has come */
 };

@@ -6,13 +6,15 @@
 #include "executor/verdict.h"
 #include "runner/revocable.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { KEEPER_MS = 20000 };
+enum { KEEPER_MS = 20000, RESERVE_BYTES = 32 << 10 };
 
 /* --- the journal's last word -------------------------------------------------------------------- */
 
@@ -87,10 +89,28 @@ static int append_to(int dir, const char *name)
 	return openat(dir, name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
+int slot_reserve(int dir, struct err *e)
+{
+	autofd fd = openat(dir, "reserve", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int code = fd < 0 ? errno : posix_fallocate(fd, 0, RESERVE_BYTES);
+	return code ? err_set(e, code, "room for the journal: %s", strerror(code)) : 0;
+}
+
+/* Where the reserve is needed, the full disk is what ended the job. */
+static bool use_reserve(int dir)
+{
+	struct statvfs v;
+	bool full = fstatvfs(dir, &v) == 0 && (uint64_t)v.f_bavail * v.f_frsize < RESERVE_BYTES;
+	unlinkat(dir, "reserve", 0);
+	return full;
+}
+
 /* A line that a crash cut is ended first, so that the next record stands alone. */
 int slot_write_lost(int dir, const char *why, struct err *e)
 {
 	struct journal j;
+	if (use_reserve(dir))
+		why = "no space was left on this runner's disk";
 	autofd log = append_to(dir, "log");
 	autofd events = append_to(dir, "events");
 	if (log < 0 || events < 0)

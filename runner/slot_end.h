@@ -19,6 +19,9 @@ struct slot_result {
 int slot_result(int events, struct slot_result *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* Some room on the disk, kept in the directory dir of a job for its last words. */
+int slot_reserve(int dir, struct err *e) __attribute__((nonnull, warn_unused_result));
+
 /* Close the journal in the directory dir of a job whose worker is gone, with a verdict for it. */
 int slot_write_lost(int dir, const char *why, struct err *e)
 	__attribute__((nonnull, warn_unused_result));

@@ -26,6 +26,7 @@ struct slot_job {
 	uint64_t id, project_id; /* project_id 0: the worker's word counts (exec) */
 	int protected_ref;       /* -1: the worker's word counts */
 	const char *meta;        /* what a later supervisor has to know, logfmt; holds the token */
+	const char *registration, *project; /* to be shown; NULL none */
 	struct settings settings;
 	const struct slot_options *options; /* borrowed for the job's life */
 };

@@ -3,7 +3,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "runner/intake.h"
+#include "runner/bulletin.h"
 #include "runner/notify.h"
 #include "runner/registration.h"
 #include "runner/slot_end.h"
@@ -23,6 +23,9 @@ struct supervisor {
 	const char **overrides; /* NULL-terminated */
 	struct host host;
 	struct intake intake;
+	struct bulletin bulletin;
+	struct control *control;
+	char listen[256]; /* as it was at the start */
 	struct source signals;
 	struct timer patience;
 	char system_id[SYSTEM_ID_SIZE];
@@ -73,14 +76,24 @@ static void stop(struct supervisor *s)
 	log_info(s->stops == 1 ? "draining: no new jobs" : "stopping: jobs are interrupted", "busy",
 		 str_num(num, intake_busy(&s->intake)), NULL);
 	notify("STOPPING=1\nSTATUS=draining");
-	if (s->stops == 1)
+	if (s->stops == 1) {
 		intake_drain(&s->intake);
+		bulletin_changed(&s->bulletin);
+	}
 	if (s->stops == 2) {
 		interrupt_all(s);
 		loop_timer(s->host.loop, &s->patience,
 			   s->intake.registry->config->shutdown_timeout_ms);
 	}
 	look_done(s);
+	s->done |= s->stops > 2;
+}
+
+static void warn_restart(const struct supervisor *s, const struct registry *next)
+{
+	if (strcmp(s->listen, next->config->listen_address) != 0)
+		log_warn("a new listen_address is used after a restart only", "address",
+			 next->config->listen_address, NULL);
 }
 
 static void reload(struct supervisor *s)
@@ -95,12 +108,14 @@ static void reload(struct supervisor *s)
 	}
 	if (next) {
 		registry_identify(next, s->system_id, s->host.hostname);
+		warn_restart(s, next);
 		intake_reload(&s->intake, next);
 		log_info("the configuration is in force", "path", s->options->config_path, NULL);
 	} else {
 		log_error("the configuration is wrong; the old one stays in force", "path",
 			  s->options->config_path, NULL);
 	}
+	bulletin_reloaded(&s->bulletin, next != NULL);
 	notify("READY=1");
 }
 
@@ -147,28 +162,71 @@ static void on_token(struct intake *in, const struct courier_token *t)
 
 static void on_health(struct intake *in, const struct courier_health *h)
 {
-	const struct registry_row *r = registry_at(in->registry, h->idx);
-	if (!h->ok && r)
-		log_warn("the forge refuses or does not answer", "registration", r->wire.name,
-			 "why", h->text, NULL);
+	bulletin_health(&of_intake(in)->bulletin, h); /* the courier has logged it */
+}
+
+static void on_stat(struct intake *in, const struct courier_stat *c)
+{
+	recorder_tell_count(of_intake(in)->bulletin.recorder, c->name, c->labels, c->value);
 }
 
 static void on_changed(void *arg)
 {
-	look_done(arg);
+	struct supervisor *s = arg;
+	bulletin_changed(&s->bulletin);
+	look_done(s);
 }
 
-static void on_ended(void *arg, const struct slot *slot)
+static void on_started(void *arg, const struct slot *slot)
 {
-	struct slot_result r;
-	struct err e = { 0 };
-	(void)arg;
-	if (slot_result(slot->events, &r, &e) < 0)
-		return;
-	log_info("job ended", "job", slot->name, "state", r.state, "fault", r.fault, NULL);
+	struct supervisor *s = arg;
+	bulletin_started(&s->bulletin, &slot->label);
 }
 
-static const struct intake_ops ops = { .ended = on_ended, .changed = on_changed };
+static void on_ended(void *arg, const char *name, const struct slot_label *l,
+		     const struct slot_result *r)
+{
+	struct supervisor *s = arg;
+	bulletin_ended(&s->bulletin, name, l, r);
+}
+
+static void on_restarted(void *arg, const char *role)
+{
+	struct supervisor *s = arg;
+	bulletin_restarted(&s->bulletin, role);
+}
+
+static const struct intake_ops ops = {
+	.started = on_started,
+	.ended = on_ended,
+	.changed = on_changed,
+	.restarted = on_restarted,
+};
+
+/* --- what the operator asks --------------------------------------------------------------------- */
+
+static int on_status(void *arg, struct control_reply *r, struct err *e)
+{
+	const struct supervisor *s = arg;
+	return bulletin_status(&s->bulletin, r, e);
+}
+
+static int on_cancel(void *arg, uint64_t job, bool all, bool abort, struct err *e)
+{
+	struct supervisor *s = arg;
+	int count = 0;
+	(void)e;
+	for (unsigned n = 0; n < s->host.nslots; n++) {
+		struct slot *slot = s->host.slots[n];
+		if (!slot || (slot->state != SLOT_WAITING && slot->state != SLOT_RUNNING) ||
+		    !(all || slot->id == job))
+			continue;
+		log_info("cancelled by the operator", "job", slot->name, NULL);
+		slot_cancel(slot, abort ? GATE_CANCEL_ABORT : GATE_CANCEL_GRACEFUL);
+		count++;
+	}
+	return count;
+}
 
 /* --- start -------------------------------------------------------------------------------------- */
 
@@ -213,6 +271,30 @@ static int watch_signals(struct supervisor *s, struct err *e)
 	return loop_watch(s->host.loop, &s->signals, EPOLLIN, e);
 }
 
+/* The recorder first: what an earlier life left is told to it. */
+static int open_all(struct supervisor *s, struct err *e)
+{
+	const struct control_ops asked = { on_status, on_cancel, s };
+	bulletin_init(&s->bulletin, &s->intake);
+	snprintf(s->listen, sizeof s->listen, "%s", s->intake.registry->config->listen_address);
+	if (open_host(s, e) < 0 || watch_signals(s, e) < 0)
+		return -1;
+	s->host.restarted = on_restarted;
+	s->host.arg = s;
+	if (bulletin_open(&s->bulletin, &s->host, s->listen, e) < 0 ||
+	    intake_open(&s->intake, e) < 0)
+		return -1;
+	s->control = control_open(s->host.loop, s->host.state.dir, &asked, e);
+	return s->control ? 0 : -1;
+}
+
+static void close_all(struct supervisor *s)
+{
+	control_close(s->control);
+	intake_close(&s->intake);
+	bulletin_close(&s->bulletin);
+}
+
 static int serve(struct supervisor *s, struct err *e)
 {
 	s->intake.host = &s->host;
@@ -220,13 +302,15 @@ static int serve(struct supervisor *s, struct err *e)
 	s->intake.arg = s;
 	s->intake.token = on_token;
 	s->intake.health = on_health;
+	s->intake.stat = on_stat;
 	s->patience.fire = patience_over;
-	if (open_host(s, e) < 0 || watch_signals(s, e) < 0 || intake_open(&s->intake, e) < 0)
-		return -1;
-	log_info("ready", "version", VERSION, "config", s->options->config_path, NULL);
-	notify("READY=1");
-	int r = loop_until(s->host.loop, &s->done, e);
-	intake_close(&s->intake);
+	int r = open_all(s, e);
+	if (r == 0) {
+		log_info("ready", "version", VERSION, "config", s->options->config_path, NULL);
+		notify("READY=1");
+		r = loop_until(s->host.loop, &s->done, e);
+	}
+	close_all(s);
 	return r;
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import random
 import signal
 import sys
 import tempfile
@@ -152,6 +153,12 @@ def binaries() -> Iterator[Binaries]:
         pytest.fail(f"{build}/courser is not built", pytrace=False)
     with Binaries(build) as made:
         yield made
+
+
+@pytest.fixture
+def snooze() -> str:
+    """A command that sleeps for long and that no other test has: look for it with `courser.alive`."""
+    return f"sleep {random.randrange(10 ** 6, 10 ** 7)}.{os.getpid()}"
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ LAYOUTS = {
     "CAPACITY": (3, "slots:u32 seen:u64"),
     "DRAIN": (4, "on:u32"),
     "JOB_READY": (5, "cookie:u64 go:u32 debug_trace:u32 why:str log:fd events:fd doorbell:fd"),
-    "ADOPT": (6, "cookie:u64 idx:u32 job_id:u64 token:str reasons:str debug_trace:u32 log:fd events:fd doorbell:fd"),
+    "ADOPT": (6, "cookie:u64 idx:u32 job_id:u64 token:str reasons:str debug_trace:u32 accepted:u32 log:fd events:fd doorbell:fd"),
     "ONESHOT": (7, "cookie:u64 verb:str url:str token:str system_id:str shell:str ca_file:str cert_file:str "
                    "key_file:str proxy:str no_proxy:str description:str tags:str maintenance_note:str "
                    "access_level:str run_untagged:u32 locked:u32 paused:u32 maximum_timeout:u32"),

@@ -229,7 +229,7 @@ class Courser:
         for number, server in enumerate(servers):
             token = self.write(f"token{number}", server.token + "\n", user)
             runners.append({"name": f"runner{number}", "url": server.url, "token_file": str(token)})
-        return self.write_config(name, user, **{"concurrent": 4, "runners": runners, **keys})
+        return self.write_config(name, user, **{"concurrent": 4, "listen_address": "", "runners": runners, **keys})
 
     def command(self, *args: str | Path, user: str | None = None, data: bytes | None = None, timeout: float = 30,
                 env: dict[str, str] | None = None) -> subprocess.CompletedProcess:

@@ -423,7 +423,7 @@ def test_an_adopted_job_goes_on_where_the_server_stands(gitlab, tmp_path):
         second.register(gitlab.url, gitlab.token)
         cookie = 1 << 63 | 5
         second.send("ADOPT", cookie=cookie, idx=1, job_id=job.id, token=job.token, reasons=taken["reasons"],
-                    **journal.fds())
+                    accepted=1, **journal.fds())
         job.wait_trace("while nobody looked\n")
         journal.write("after\n")
         journal.end("failed", "script_failure", 3)
