@@ -18,15 +18,10 @@
 /*
  * Sources are opened while the runner's own id still opens them and while the spawner maps the ids.
  * Mounts need capabilities, Landlock forbids mounts, seccomp forbids nearly all of the above: it is
- * last. All namespaces, the cgroup's included, exist from the clone on; what needs no id is done
- * while the spawner writes the maps.
+ * last. All namespaces, the cgroup's included, exist from the clone on.
  */
 static const struct setup_step steps[] = {
 	{ "sources", mounts_open },
-	{ "network", ns_network },
-	{ "hostname", ns_hostname },
-	{ "limits", limits_setup },
-	{ "bounding set", caps_bound },
 	{ "id maps", idmap_wait },
 	{ "root mount", rootfs_mount },
 	{ "host", rootfs_host },
@@ -38,6 +33,10 @@ static const struct setup_step steps[] = {
 	{ "mounts", mounts_attach },
 	{ "pivot", rootfs_pivot },
 	{ "read-only", rootfs_seal },
+	{ "network", ns_network },
+	{ "hostname", ns_hostname },
+	{ "limits", limits_setup },
+	{ "bounding set", caps_bound },
 	{ "ids", idmap_become_job },
 	{ "capabilities", caps_setup },
 	{ "no_new_privs", caps_no_new_privs },
