@@ -9,7 +9,7 @@
  * SANDBOX  struct gate_sandbox                          GRANTED + init's socket and pidfd, str notes
  * FETCHER  u32 own, str url                             GRANTED + socket of a fetcher (executor/fetch.h)
  * PACKER                                                GRANTED + socket of a packer (executor/pack.h)
- * KEEPER                                                GRANTED + socket of a keeper (executor/secrets.h)
+ * KEEPER   u64 job, u32 timeout_s                       GRANTED + socket of a keeper (executor/secrets.h)
  * PHASE    u32 phase                                    none
  *
  * A worker that has written "end" to its journal exits; its exit is the message.

@@ -51,6 +51,7 @@ static const struct row rows[] = {
 	NUMBER(prepare_ms),
 	NUMBER(get_sources_ms),
 	NUMBER(debug_trace_off),
+	NUMBER(alone),
 	NUMBER(prepaid_ms),
 };
 enum { ROWS = sizeof rows / sizeof *rows };

@@ -41,6 +41,7 @@ struct worker {
 	struct msg reply;
 	enum stop stop;
 	struct timer deadline, preparation;
+	struct timer orphan; /* the supervisor went before the job could begin */
 
 	struct worker_box box;
 	const char *warnings;                /* about the job's settings, a line each */

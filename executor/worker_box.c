@@ -138,9 +138,12 @@ int worker_box_file(struct worker *w, const char *name, const void *p, size_t n,
 
 int worker_box_files_wait(struct worker *w, struct err *e)
 {
-	while (w->box.files && !w->box.dead && !w->box.error[0])
+	while (w->box.files && !w->box.dead && !w->box.error[0]) {
+		if (w->stop >= STOP_CANCEL)
+			return err_set(e, ECANCELED, "the job is to end");
 		if (loop_once(w->loop, e) < 0)
 			return -1;
+	}
 	if (w->box.error[0])
 		return err_set(e, EIO, "%s", w->box.error);
 	return w->box.dead ? err_set(e, EPIPE, "sandbox: its init has ended") : 0;

@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum { ORPHAN_MS = 10 * 60 * 1000 };
+
 static struct worker *of_supervisor(struct source *s)
 {
 	return (struct worker *)(void *)((char *)s - offsetof(struct worker, supervisor));
@@ -70,6 +72,12 @@ static void lose_supervisor(struct worker *w)
 {
 	loop_unwatch(w->loop, &w->supervisor);
 	fd_close(&w->supervisor.fd);
+	if (w->settings.alone) {
+		worker_stop(w, STOP_INTERRUPT);
+		return;
+	}
+	if (!w->go)
+		loop_timer(w->loop, &w->orphan, ORPHAN_MS);
 	log_warn("the supervisor is gone; the job goes on", NULL);
 }
 
@@ -119,8 +127,16 @@ static void listen_ready(struct source *s, uint32_t events)
 		return;
 	}
 	fd_take(&fd);
+	loop_timer_clear(w->loop, &w->orphan);
 	w->reconnected = true;
 	say_hello(w);
+}
+
+/* Nobody has come to say that the job may begin. */
+static void orphan_passed(struct timer *t)
+{
+	struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, orphan));
+	worker_stop(w, STOP_INTERRUPT);
 }
 
 static void deadline_passed(struct timer *t)
@@ -145,6 +161,7 @@ int worker_gate_init(struct worker *w, struct err *e)
 	w->listen = (struct source){ .fd = WORKER_LISTEN, .ready = listen_ready };
 	w->deadline.fire = deadline_passed;
 	w->preparation.fire = preparation_passed;
+	w->orphan.fire = orphan_passed;
 	if (loop_watch(w->loop, &w->supervisor, EPOLLIN, e) < 0)
 		return -1;
 	return loop_watch(w->loop, &w->listen, EPOLLIN, e);

@@ -55,6 +55,8 @@ static int start_keeper(struct worker *w, struct err *e)
 {
 	automsg m;
 	msg_init(&m, GATE_KEEPER);
+	msg_put_u64(&m, w->job->id);
+	msg_put_u32(&m, w->job->timeout_s);
 	if (worker_ask(w, &m, e) < 0)
 		return err_wrap(e, "keeper");
 	w->keeper = msg_get_fd(&w->reply);

@@ -87,6 +87,7 @@ static int execute(struct setup *s, const struct command_line *l, struct err *e)
 	o.settings.short_token = "exec";
 	o.settings.system_id = "s_local";
 	o.settings.server_url = "";
+	o.settings.alone = 1;
 	if (cmd_state(l, &state, e) < 0)
 		return EX_OSERR;
 	o.state_dir = buf_cstr(&state);

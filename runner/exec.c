@@ -147,6 +147,8 @@ static int run(struct exec *x, const struct exec_options *o, bool *ret_success, 
 	if (r == 0)
 		r = finish(x, o, ret_success, e);
 	slot_release(x->slot);
+	while (sweep_busy(&x->host) && loop_once(x->host.loop, &ignored) == 0)
+		;
 	return r;
 }
 

@@ -8,12 +8,15 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "runner/revocable.h"
 #include "runner/slot_box.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { LEASE_MORE_S = 300 }; /* what is lent lives at most so much longer than the job may */
 
 struct gate_row {
 	const char *name;
@@ -179,6 +182,7 @@ static int serve_keeper(struct slot *s, struct msg *m, struct err *e)
 	struct err why = { 0 };
 	char ids[PRIV_TEXT];
 	int pair[2];
+	uint64_t job = msg_get_u64(m), timeout = msg_get_u32(m);
 	if (msg_end(m, e) < 0)
 		return -1;
 	if (!s->options) {
@@ -187,10 +191,12 @@ static int serve_keeper(struct slot *s, struct msg *m, struct err *e)
 	}
 	if (msg_pair(pair, e) < 0)
 		return -1;
+	s->keeper_job = s->id ? s->id : job;
+	s->keeper_life_s = (s->timeout_s ? s->timeout_s : timeout) + LEASE_MORE_S;
 	s->keeper_socket.fd = pair[0];
 	autofd theirs = pair[1];
 	priv_role_text(&s->host->priv, PRIV_KEEPER, s->number, ids);
-	autofd settings = settings_fd(s->options->vault_settings, &why);
+	autofd settings = revocable_settings(s, &why);
 	autofd audit = settings < 0 ? -1 : state_audit(&s->host->state, &why);
 	struct role_start start = { .name = "keeper", .ids = ids, .nfds = 4 };
 	int fds[] = { -1, theirs, settings, audit };

@@ -25,7 +25,9 @@ static void spawner_message(struct host *h, struct msg *m)
 		return;
 	}
 	unsigned n = (unsigned)(made.cookie & 0xffffffff);
-	if (n < h->nslots && h->slots[n])
+	if (made.cookie == SWEEP_COOKIE)
+		sweep_made(h, &made);
+	else if (n < h->nslots && h->slots[n])
 		slot_spawned(h->slots[n], &made);
 	fd_close(&made.pidfd);
 	fd_close(&made.userns);
@@ -172,6 +174,7 @@ int host_open(struct host *h, const struct host_options *o, struct err *e)
 			    .spawner_socket = { .fd = -1 },
 			    .respawn = { .fire = respawn } };
 	h->state = (struct state){ -1, -1, -1, -1, -1 };
+	sweep_init(&h->sweep);
 	if (gethostname(h->hostname, sizeof h->hostname - 1) < 0)
 		return err_sys(e, "hostname");
 	h->loop = loop_new(e);
@@ -202,8 +205,10 @@ static void stop_spawner(struct host *h)
 
 void host_close(struct host *h)
 {
-	if (h->loop)
+	if (h->loop) {
+		sweep_done(h);
 		stop_spawner(h);
+	}
 	for (unsigned n = 0; n < h->nslots; n++)
 		free(h->slots[n]);
 	free(h->slots);

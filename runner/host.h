@@ -6,6 +6,7 @@
 #include "runner/priv.h"
 #include "runner/role.h"
 #include "runner/state.h"
+#include "runner/sweep.h"
 
 struct slot;
 
@@ -16,6 +17,7 @@ struct host {
 	struct priv priv;
 	struct role spawner;
 	struct source spawner_socket;
+	struct sweep sweep;
 	struct slot **slots;
 	unsigned nslots;
 	char hostname[65];

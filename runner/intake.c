@@ -103,6 +103,7 @@ static int begin(struct intake *in, struct slot *s, struct courier_job *j, struc
 		.cookie = j->cookie,
 		.id = j->job_id,
 		.project_id = j->project_id,
+		.timeout_s = j->timeout_s,
 		.protected_ref = j->protected_ref != 0,
 		.registration = r->wire.name,
 		.project = j->project_path,
@@ -335,7 +336,7 @@ static const struct courier_ops ops = {
 
 int intake_open(struct intake *in, struct err *e)
 {
-	in->reports = (struct reports){ .state = &in->host->state };
+	in->reports = (struct reports){ .host = in->host };
 	in->adopted = COURIER_ADOPTED;
 	if (intake_adopt(in, e) < 0)
 		return -1;

@@ -49,10 +49,8 @@ static bool worker_lives(int events)
 
 static void discard(struct intake *in, const struct left *l, const char *why)
 {
-	struct err e = { 0 };
 	log_info("what is left of a job is removed", "job", l->name, "why", why, NULL);
-	if (fd_remove_tree(in->host->state.jobs, l->name, &e) < 0)
-		log_warn("job directory", "job", l->name, "err", e.msg, NULL);
+	sweep_remove(in->host, l->name);
 }
 
 static void label(const struct meta *m, struct slot_label *ret)

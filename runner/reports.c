@@ -1,8 +1,6 @@
 #include "runner/reports.h"
 
 #include "base/clock.h"
-#include "base/fd.h"
-#include "base/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +25,6 @@ int reports_add(struct reports *r, uint64_t cookie, const char *name, const stru
 bool reports_done(struct reports *r, uint64_t cookie)
 {
 	struct report **at = &r->first;
-	struct err e = { 0 };
 	while (*at && (*at)->cookie != cookie)
 		at = &(*at)->next;
 	struct report *gone = *at;
@@ -35,8 +32,7 @@ bool reports_done(struct reports *r, uint64_t cookie)
 		return false;
 	*at = gone->next;
 	r->n--;
-	if (fd_remove_tree(r->state->jobs, gone->name, &e) < 0)
-		log_warn("job directory", "job", gone->name, "err", e.msg, NULL);
+	sweep_remove(r->host, gone->name);
 	free(gone);
 	return true;
 }

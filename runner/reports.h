@@ -5,7 +5,6 @@
 
 #include "runner/meta.h"
 #include "runner/slot.h"
-#include "runner/state.h"
 
 struct report {
 	struct report *next;
@@ -16,7 +15,7 @@ struct report {
 };
 
 struct reports {
-	const struct state *state;
+	struct host *host;
 	struct report *first;
 	unsigned n;
 };

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "executor/secrets.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { STORE_MAX = 1 << 20 };
@@ -79,19 +80,30 @@ static int lines_of(const struct secret *store, struct buf *out, struct err *e)
 	return 0;
 }
 
+int revocable_settings(const struct slot *s, struct err *e)
+{
+	const char *given = s->options && s->options->vault_settings ? s->options->vault_settings
+								     : "";
+	autobuf b = BUF(STORE_MAX);
+	if (buf_str(&b, given, e) < 0 ||
+	    buf_printf(&b, e, "job=%" PRIu64 "\nlife_max_s=%" PRIu64 "\n", s->keeper_job,
+		       s->keeper_life_s) < 0)
+		return -1;
+	return fd_sealed("http", b.p, b.len, e);
+}
+
 int revocable_start(struct slot *s, struct err *e)
 {
 	static const char *const revoke[] = { "revoke", NULL };
 	__attribute__((cleanup(buf_wipe))) struct buf lines = BUF(STORE_MAX);
 	struct host *h = s->host;
 	char ids[PRIV_TEXT];
-	const char *text = s->options ? s->options->vault_settings : "";
 	int made = lines_of(&s->revocable, &lines, e);
 	secret_done(&s->revocable);
 	if (made < 0)
 		return -1;
 	autofd records = fd_sealed("revocable", buf_cstr(&lines), lines.len, e);
-	autofd settings = fd_sealed("http", text ? text : "", text ? strlen(text) : 0, e);
+	autofd settings = revocable_settings(s, e);
 	autofd audit = state_audit(&h->state, e);
 	if (records < 0 || settings < 0 || audit < 0)
 		return -1;

@@ -261,6 +261,7 @@ int slot_start(struct slot *s, const struct slot_job *j, struct err *e)
 	s->cookie = j->cookie;
 	s->id = j->id;
 	s->project_id = j->project_id;
+	s->timeout_s = j->timeout_s;
 	s->protected_ref = j->protected_ref;
 	s->options = j->options;
 	s->label.id = j->id;

@@ -30,7 +30,7 @@ struct slot {
 	struct host *host;
 	unsigned number, generation;
 	enum slot_state state;
-	uint64_t cookie, id, project_id;
+	uint64_t cookie, id, project_id, timeout_s;
 	struct slot_label label;
 	int protected_ref;
 	char name[128];
@@ -47,6 +47,7 @@ struct slot {
 		char url[4096];
 	} waiting;               /* the request that waits for the end of the role before */
 	struct secret revocable; /* records for a keeper to come */
+	uint64_t keeper_job, keeper_life_s; /* what a keeper is told: 0 unknown, no bound */
 	enum phase phase;
 	unsigned used; /* requests served, a bit each */
 	bool sandbox_pending;
@@ -56,7 +57,8 @@ struct slot {
 	char origin[512];      /* of the job's own repository */
 	uint64_t want_project; /* the worker's word, where the coordinator's is not known */
 	bool want_protected;
-	struct timer patience;
+	struct timer patience, empty;
+	unsigned looks; /* whether the sandbox is empty */
 	uint64_t started_ms;
 	bool adopted; /* from an earlier supervisor */
 	/* the owner's */

@@ -8,13 +8,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { KEEPER_MS = 20000, RESERVE_BYTES = 32 << 10 };
+enum { KEEPER_MS = 20000, RESERVE_BYTES = 32 << 10, LOOK_MS = 20, LOOKS = 250 };
 
 /* --- the journal's last word -------------------------------------------------------------------- */
 
@@ -146,9 +147,32 @@ static void mend_journal(struct slot *s)
 	ring(s);
 }
 
+static void look_over(struct slot *s);
+
+static void look_again(struct timer *t)
+{
+	look_over((struct slot *)(void *)((char *)t - offsetof(struct slot, empty)));
+}
+
+/* Its init has ended, and with it every process of the job. Bounded: the kernel takes its time with a
+ * process in the middle of its disk's. */
+static bool box_empty(struct slot *s)
+{
+	struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
+	if (s->pidfd < 0 || poll(&p, 1, 0) == 1)
+		return true;
+	if (s->looks++ < LOOKS) {
+		s->empty.fire = look_again;
+		loop_timer(s->host->loop, &s->empty, LOOK_MS);
+		return false;
+	}
+	log_error("the sandbox did not end", "job", s->name, NULL);
+	return true;
+}
+
 static void look_over(struct slot *s)
 {
-	if (s->state != SLOT_ENDING || helpers_run(s))
+	if (s->state != SLOT_ENDING || helpers_run(s) || !box_empty(s))
 		return;
 	loop_timer_clear(s->host->loop, &s->patience);
 	s->state = SLOT_OVER;
@@ -174,6 +198,7 @@ void slot_worker_ended(struct role *r, int status)
 		loop_unwatch(s->host->loop, &s->socket);
 	fd_close(&s->socket.fd);
 	fd_close(&s->init);
+	s->sandbox_pending = false; /* if it comes all the same, it finds its worker gone */
 	s->state = SLOT_ENDING;
 	mend_journal(s);
 	role_signal(&s->fetcher, SIGKILL);
@@ -219,21 +244,13 @@ void slot_drop(struct slot *s)
 	role_signal(&s->worker, SIGKILL);
 }
 
-static void remove_dir(struct slot *s)
-{
-	struct err e = { 0 };
-	if (s->dir < 0 || s->keep_dir || fd_remove_tree(s->host->state.jobs, s->name, &e) == 0)
-		return;
-	log_warn("the job's directory stays until it can be removed", "job", s->name, "err", e.msg,
-		 NULL);
-}
-
 void slot_release(struct slot *s)
 {
 	int *fds[] = {
 		&s->log, &s->events, &s->doorbell, &s->init, &s->pidfd, &s->userns, &s->mntns
 	};
-	remove_dir(s);
+	if (s->dir >= 0 && !s->keep_dir)
+		sweep_remove(s->host, s->name);
 	if (s->socket.fd >= 0)
 		loop_unwatch(s->host->loop, &s->socket);
 	if (s->keeper_socket.fd >= 0)
@@ -243,6 +260,7 @@ void slot_release(struct slot *s)
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		fd_close(fds[i]);
 	loop_timer_clear(s->host->loop, &s->patience);
+	loop_timer_clear(s->host->loop, &s->empty);
 	secret_done(&s->revocable);
 	fd_close(&s->dir);
 	fd_close(&s->lock);

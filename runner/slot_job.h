@@ -24,6 +24,7 @@ struct slot_job {
 	int payload;             /* sealed memfd; the slot's afterwards */
 	uint64_t cookie;         /* the caller's name for the job */
 	uint64_t id, project_id; /* project_id 0: the worker's word counts (exec) */
+	uint64_t timeout_s;      /* of the job; 0: the worker's word counts */
 	int protected_ref;       /* -1: the worker's word counts */
 	const char *meta;        /* what a later supervisor has to know, logfmt; holds the token */
 	const char *registration, *project; /* to be shown; NULL none */

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 enum { WORKER = 3, LIST_BYTES = 4096, LINE_BYTES = 256 };
@@ -179,6 +180,7 @@ static int serve_wipe(struct msg *m, struct err *e)
 	if (msg_end(m, e) < 0)
 		return -1;
 	kill(-1, SIGKILL);
+	(void)chmod(path, 0755); /* what is tried next reports a failure */
 	autofd dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir < 0)
 		err_sys(&why, "%s", path);
