@@ -195,6 +195,11 @@ static int cut_line(struct trace_stream *s, struct err *e)
 {
 	if (s->pending.len == 0)
 		return 0;
+	if (!s->trace->timestamps) {
+		int raw = emit(s->trace, buf_cstr(&s->pending), s->pending.len, e);
+		buf_clear(&s->pending);
+		return raw;
+	}
 	int r = emit_entry(s, "", 0, e);
 	s->continues = true;
 	return r;
@@ -217,10 +222,27 @@ static int keep_pending(struct trace_stream *s, const char *p, size_t n, struct 
 	return 0;
 }
 
+/* Without timestamps: whole lines, and what redraws one, so that two streams do not mix within a
+ * line; the rest waits for its newline or for trace_flush. */
+static int write_raw(struct trace_stream *s, const char *p, size_t n, struct err *e)
+{
+	size_t whole = n;
+	while (whole && p[whole - 1] != '\n' && p[whole - 1] != '\r')
+		whole--;
+	if (s->pending.len + n - whole > TRACE_LINE_MAX)
+		whole = n;
+	if (whole && (emit(s->trace, buf_cstr(&s->pending), s->pending.len, e) < 0 ||
+		      emit(s->trace, p, whole, e) < 0))
+		return -1;
+	if (whole)
+		buf_clear(&s->pending);
+	return buf_add(&s->pending, p + whole, n - whole, e);
+}
+
 static int write_lines(struct trace_stream *s, const char *p, size_t n, struct err *e)
 {
 	if (!s->trace->timestamps)
-		return emit(s->trace, p, n, e);
+		return write_raw(s, p, n, e);
 	uint64_t now = clock_wall_us();
 	const char *end = p + n;
 	for (const char *nl; (nl = memchr(p, '\n', (size_t)(end - p))) != NULL; p = nl + 1) {

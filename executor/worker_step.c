@@ -223,7 +223,7 @@ static int build_text(const struct worker *w, const struct worker_step *spec, st
 		.before = spec->hooks ? w->settings.pre_build : "",
 		.after = spec->hooks ? w->settings.post_build : "",
 		.check_exit = flags_on(w->vars, "FF_ENABLE_BASH_EXIT_CODE_CHECK"),
-		.sections = flags_on(w->vars, "FF_SCRIPT_SECTIONS"),
+		.sections = w->log.sections && flags_on(w->vars, "FF_SCRIPT_SECTIONS"),
 	};
 	if (!w->settings.debug_trace_off && str_bool(vars_get(w->vars, "CI_DEBUG_TRACE"), &debug))
 		script.xtrace = debug;
