@@ -1,0 +1,188 @@
+"""How a job is ended from outside its script: timeouts, interrupts, what it leaves running, dying roles."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from courser import Courser
+from exec_client import BARE, Running, execute, left, lines, wait
+from tests.forge.gitlab_payload import payload
+
+
+# Each child leaves a grandchild to init.
+STORM = """
+import os, signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for _ in range(2000):
+    if os.fork() == 0:
+        os.fork()
+        os._exit(0)
+"""
+
+
+def job(script, after=None, **more):
+    return payload(script, after, variables={**BARE, **more.pop("variables", {})}, **more)
+
+
+def test_job_timeout(courser):
+    began = time.monotonic()
+    done = execute(courser, job(["echo begun", "sleep 4711.1"], ["echo after"], timeout=1))
+    assert time.monotonic() - began < 4
+    assert done.result["failure_reason"] == "job_execution_timeout" and done.result["fault"] == "timeout"
+    assert "ERROR: Job failed: execution took longer than 1s seconds" in lines(done)
+    assert "Running after_script" not in done.text and not Courser.alive("sleep 4711.1")
+
+
+def test_job_timeout_of_a_script_that_ignores_term(courser):
+    began = time.monotonic()
+    done = execute(courser, job(["trap 'echo not me' TERM INT; while :; do sleep 0.05 || true; done"], timeout=1))
+    assert 3 < time.monotonic() - began < 7
+    assert "not me" in lines(done) and done.result["failure_reason"] == "job_execution_timeout"
+
+
+def test_script_timeout(courser):
+    done = execute(courser, job(["echo begun", "sleep 4711.2"], ["echo after $CI_JOB_STATUS"],
+                                variables={"RUNNER_SCRIPT_TIMEOUT": "1s"}))
+    assert done.result["failure_reason"] == "job_execution_timeout" and done.result["fault"] == "timeout"
+    assert "after timedout" in lines(done)
+    assert "script took longer than 1s" in done.result["verdict"]
+    assert "last command: sleep 4711.2" in done.result["verdict"]
+
+
+def test_after_script_timeout(courser):
+    done = execute(courser, job(["true"], ["echo begun", "sleep 4711.3"],
+                                variables={"RUNNER_AFTER_SCRIPT_TIMEOUT": "1s"}))
+    assert done.returncode == 0 and "begun" in lines(done)
+    assert "after_script failed, but job will continue unaffected: its time limit was exceeded" in done.text
+
+
+@pytest.mark.parametrize("name", ["RUNNER_SCRIPT_TIMEOUT", "RUNNER_AFTER_SCRIPT_TIMEOUT"])
+@pytest.mark.parametrize("value", ["soon", "-3m", "0"])
+def test_malformed_timeouts_are_said_and_ignored(courser, name, value):
+    done = execute(courser, job(["true"], ["true"], variables={name: value}))
+    assert done.returncode == 0 and f'Ignoring malformed {name} "{value}"' in done.text
+
+
+def test_interrupt_cancels(courser, as_user):
+    script = ["trap 'echo got int' INT", "trap 'echo got term; exit 0' TERM", "echo begun",
+              "while :; do sleep 0.05 || true; done"]
+    running = Running(courser, job(script, ["echo after $CI_JOB_STATUS"]))
+    running.until("begun")
+    running.interrupt()
+    running.until("got int")
+    began = time.monotonic()
+    done = running.end()
+    assert 6 < time.monotonic() - began < 10, "TERM follows INT after 7.5 s"
+    assert "got term" in lines(done) and "after canceled" in lines(done)
+    assert "WARNING: script canceled externally (UI, API)" in lines(done)
+    assert lines(done)[-2] == "ERROR: Job failed: canceled"
+    assert (done.returncode, done.result["failure_reason"]) == (1, "job_canceled")
+    assert done.result["fault"] == "cancelled" and left(courser) == []
+
+
+def test_a_cancelled_script_that_ends_at_once(courser):
+    running = Running(courser, job(["echo begun; exec sleep 4711.4"], ["echo after $CI_JOB_STATUS"]))
+    running.until("begun")
+    began = time.monotonic()
+    running.interrupt()
+    done = running.end()
+    assert time.monotonic() - began < 3 and "after canceled" in lines(done)
+
+
+def test_second_interrupt_aborts(courser):
+    running = Running(courser, job(["trap '' INT TERM", "echo begun", "while :; do sleep 0.05 || true; done"], ["echo after"]))
+    running.until("begun")
+    running.interrupt()
+    time.sleep(0.3)
+    began = time.monotonic()
+    running.interrupt(signal.SIGTERM)
+    done = running.end()
+    assert time.monotonic() - began < 3
+    assert (done.returncode, done.result["fault"]) == (1, "cancelled")
+    assert "Running after_script" not in done.text and left(courser) == []
+
+
+def test_a_background_process_does_not_hold_the_job(courser, as_user):
+    began = time.monotonic()
+    marker = f"sleep 4711.5{os.getpid()}"
+    done = execute(courser, job([f"{marker} & echo begun"], ["echo after"]))
+    assert time.monotonic() - began < 3.5 and done.returncode == 0
+    assert any("a background process held the log open and was ended: pid " in line and marker in line
+               for line in lines(done))
+    assert "after" in lines(done) and not Courser.alive(marker)
+
+
+def test_detached_children_are_dead_at_the_end(courser, as_user):
+    marker = f"sleep 4711.6{os.getpid()}"
+    script = [f"setsid -f {marker} >/dev/null 2>&1 </dev/null",
+              f"(setsid sh -c 'trap \"\" TERM INT HUP; {marker}7 & wait' >/dev/null 2>&1 &)", "sleep 0.1"]
+    done = execute(courser, job(script))
+    assert done.returncode == 0
+    assert not Courser.alive(marker)
+
+
+def test_storm_of_processes(courser):
+    done = execute(courser, job([f"python3 -c '{STORM}'", "echo done"]))
+    assert done.returncode == 0 and "done" in lines(done)
+
+
+def test_killed_worker(courser, as_user):
+    script = [f"mkdir -p a/b; echo x > a/b/c; chmod 0 a; chmod 700 .; echo begun; exec sleep 4711.8{os.getpid()}"]
+    running = Running(courser, payload(script, ["echo after"], variables={**BARE, "GIT_STRATEGY": "empty"}))
+    running.until("begun")
+    os.kill(running.role("worker"), signal.SIGKILL)
+    done = running.end()
+    assert (done.returncode, done.result["failure_reason"]) == (1, "runner_system_failure")
+    assert done.result["fault"] == "infra" and "worker of this job died" in done.result["verdict"]
+    assert "ERROR: Job failed (system failure): the worker of this job died" in done.text
+    assert not Courser.alive(f"sleep 4711.8{os.getpid()}") and left(courser) == []
+    again = execute(courser, job(["echo again"]))
+    assert again.returncode == 0
+
+
+def test_killed_init(courser):
+    running = Running(courser, job(["echo begun", "sleep 4711.9"], ["echo after"]))
+    running.until("begun")
+    os.kill(running.init(), signal.SIGKILL)
+    done = running.end()
+    assert done.result["failure_reason"] == "runner_system_failure" and done.result["fault"] == "infra"
+    assert "sandbox" in done.result["verdict"] and not Courser.alive("sleep 4711.9") and left(courser) == []
+
+
+def test_killed_command(courser):
+    running = Running(courser, job(["echo begun", "sleep 4711.10"]))
+    running.until("begun")
+    running.process.kill()
+    running.end()
+    assert wait(lambda: not courser.processes() and not Courser.alive("sleep 4711.10"), 8), "nobody wants its end"
+
+
+def test_hostile_trees_are_removed(courser, as_user):
+    script = ["mkdir -p d/e && echo x > d/e/f && chmod 000 d/e d && chmod 000 .", "ln -s / /builds/group/project.tmp/l"]
+    done = execute(courser, payload(script, variables={**BARE, "GIT_STRATEGY": "empty"}))
+    assert done.returncode == 0
+    deep = execute(courser, payload(["for i in $(seq 40); do mkdir $N && cd $N; done"],
+                                    variables={**BARE, "GIT_STRATEGY": "empty", "N": "d" * 200}))
+    assert deep.returncode == 0
+
+
+def test_nobody_reads(courser):
+    """`courser exec | head`: the job ends when its trace can go nowhere."""
+    running = Running(courser, job(["true"]))
+    running.end()
+    reader, writer = os.pipe()
+    courser.write("endless.json", __import__("json").dumps(job(["yes 4711.11"])))
+    import subprocess
+    process = subprocess.Popen([str(courser.binaries.courser), "exec", "--payload", str(courser.path("endless.json")),
+                                "--state", str(courser.path("st"))], stdin=subprocess.DEVNULL, stdout=writer,
+                               stderr=subprocess.PIPE, cwd=courser.home(), env=courser.environment(),
+                               **courser.account())
+    os.close(writer)
+    os.read(reader, 100)
+    os.close(reader)
+    _, stderr = process.communicate(timeout=15)
+    assert process.returncode not in (0, 1) and b"standard output" in stderr
+    assert left(courser) == []
