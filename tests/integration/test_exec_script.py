@@ -141,6 +141,26 @@ def test_debug_trace_and_exit_code_check(courser):
     assert checked.result["exit_code"] == 1 and script_output(checked) == []
 
 
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_shells_and_the_operators_scripts(courser, shell):
+    script = ["echo out of $X", "false | true || echo pipefail", "echo $(ps -o comm= -p $$)", "X=2\necho $X", "(exit 6)"]
+    options = ["-o", f"shell={shell}", "-o", "pre_build_script=echo before; X=1", "-o", "post_build_script=echo never"]
+    done = execute(courser, job(script, ["echo after [$X]"]), *options)
+    assert done.result["exit_code"] == 6 and "before" in lines(done) and "never" not in lines(done)
+    assert "out of 1" in lines(done) and "after []" in lines(done) and shell in lines(done)
+    assert ("pipefail" in lines(done)) == (shell == "bash")
+    assert f"Using Shell ({shell}) executor" in done.text
+    fine = execute(courser, job(["echo $X"]), *options)
+    assert fine.returncode == 0 and "never" in lines(fine)
+
+
+def test_network_profile_is_said(courser):
+    done = execute(courser, job(["sed 's/^ *//' /proc/net/dev"]), "-o", "network=none")
+    assert done.returncode == 0 and "Sandbox: network profile none" in lines(done)
+    assert "network profile none..." in done.text
+    assert [line.split(":")[0] for line in script_output(done) if ":" in line] == ["lo"]
+
+
 def test_artifacts_and_cache_are_named(courser):
     done = execute(courser, job(["true"], artifacts={"paths": ["a"]}, cache={"key": "k", "paths": ["b"]}))
     assert done.returncode == 0
