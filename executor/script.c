@@ -9,10 +9,14 @@ static const char frame_head[] = "if (set -o pipefail) 2>/dev/null; then set -o 
 				 "set -o errexit\n"
 				 "set +o noclobber\n";
 
-/* What an earlier step wrote to GITLAB_ENV: exported as it stands, nothing is evaluated. */
+/* What an earlier step wrote to GITLAB_ENV: exported as it stands, nothing is evaluated; what no shell
+ * variable can be is passed over, or it would end the step before its first command. */
 static const char env_loader[] = "if [ -r \"$GITLAB_ENV\" ]; then\n"
 				 "while IFS= read -r courser_line || [ -n \"$courser_line\" ]; do\n"
-				 "case $courser_line in *=*) export \"$courser_line\" ;; esac\n"
+				 "case ${courser_line%%=*} in\n"
+				 "\"$courser_line\" | '' | [0-9]* | *[!A-Za-z0-9_]*) ;;\n"
+				 "*) export \"$courser_line\" 2>/dev/null || : ;;\n"
+				 "esac\n"
 				 "done < \"$GITLAB_ENV\"\n"
 				 "unset courser_line\n"
 				 "fi\n";

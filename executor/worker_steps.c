@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -99,8 +100,9 @@ static int one_step(struct worker *w, const struct job_step *js, uint64_t limit)
 	joblog_section(&w->log, section, title);
 	int r = worker_step_run(w, &s, &e);
 	joblog_section(&w->log, NULL, NULL);
-	if (r < 0)
-		verdict_set(&w->verdict, ENDING_INFRA, "%s", e.msg);
+	if (r < 0) /* E2BIG: the job's own variables */
+		verdict_set(&w->verdict, e.code == E2BIG ? ENDING_CONFIG : ENDING_INFRA, "%s",
+			    e.msg);
 	else if (s.stopped)
 		worker_stop_verdict(w);
 	else if (s.timed_out)
