@@ -135,8 +135,9 @@ static const struct text_row *by_class(int klass)
 /* A path that may not be written has no code of its own. */
 static bool hostile(const git_error *last)
 {
-	return last && (strstr(last->message, "invalid path") ||
-			strstr(last->message, "cannot checkout to invalid"));
+	return last && last->message &&
+	       (strstr(last->message, "invalid path") ||
+		strstr(last->message, "cannot checkout to invalid"));
 }
 
 enum sources_fault git_lib_error(int r, struct err *e, const char *what)

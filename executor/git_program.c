@@ -128,10 +128,22 @@ static void become_git(struct git_work *w, struct launch *l)
 	_exit(127);
 }
 
+static void keep_byte(struct buf *kept, char c)
+{
+	struct err none = { 0 };
+	if (c == '\r') {
+		const char *nl = memrchr(buf_cstr(kept), '\n', kept->len);
+		kept->len = nl ? (size_t)(nl - kept->p) + 1 : 0;
+		return;
+	}
+	if (kept->len > kept->max / 2)
+		buf_drop(kept, kept->max / 4);
+	(void)!buf_char(kept, c, &none);
+}
+
 /* What git says, until it ends; progress (lines ended by \r) is movement, the rest is kept. */
 static void listen_to(struct git_work *w, int fd, struct buf *kept)
 {
-	struct err none = { 0 };
 	char part[4096];
 	for (;;) {
 		ssize_t n = read(fd, part, sizeof part);
@@ -140,16 +152,8 @@ static void listen_to(struct git_work *w, int fd, struct buf *kept)
 		if (n <= 0)
 			return;
 		git_work_moved(w);
-		for (ssize_t i = 0; i < n; i++) {
-			if (part[i] == '\r') {
-				const char *nl = memrchr(buf_cstr(kept), '\n', kept->len);
-				kept->len = nl ? (size_t)(nl - kept->p) + 1 : 0;
-				continue;
-			}
-			if (kept->len > kept->max / 2)
-				buf_drop(kept, kept->max / 4);
-			(void)!buf_char(kept, part[i], &none);
-		}
+		for (ssize_t i = 0; i < n; i++)
+			keep_byte(kept, part[i]);
 	}
 }
 
@@ -222,6 +226,17 @@ static char *spec_arg(const struct refspec *s)
 	return n < 0 ? NULL : text;
 }
 
+/* Take the specs of ref out of the list. False: none is of it. */
+static bool drop_ref(char **argv, const char *ref)
+{
+	size_t len = strlen(ref), out = 0, i = 0;
+	for (; argv[i]; i++)
+		if (strncmp(argv[i] + 1, ref, len) != 0 || argv[i][1 + len] != ':')
+			argv[out++] = argv[i];
+	argv[out] = NULL;
+	return out < i;
+}
+
 /* Fetch specs; those whose ref the server has not (git names one at a time) are left out. */
 static int try_specs(struct git_work *w, struct launch *l, unsigned fixed_args, char *const *specs,
 		     struct err *e)
@@ -242,18 +257,9 @@ static int try_specs(struct git_work *w, struct launch *l, unsigned fixed_args, 
 		if (w->fault == SOURCES_AUTH)
 			snprintf(why, sizeof why, "the server refused the token");
 		err_set(e, EIO, "%s: git: %s", w->r->url, *why ? why : "no reason given");
-		if (!str_starts(why, lost))
+		if (!str_starts(why, lost) ||
+		    !drop_ref(l->argv + fixed_args, why + sizeof lost - 1))
 			return -1;
-		const char *ref = why + sizeof lost - 1;
-		size_t len = strlen(ref), out = fixed_args;
-		for (size_t i = fixed_args; l->argv[i]; i++) {
-			const char *a = l->argv[i];
-			if (strncmp(a + 1, ref, len) != 0 || a[1 + len] != ':')
-				l->argv[out++] = l->argv[i];
-		}
-		if (!l->argv[out])
-			return -1;
-		l->argv[out] = NULL;
 	}
 	return 0;
 }

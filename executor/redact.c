@@ -373,6 +373,16 @@ static int emit_colours(struct redactor *r, const unsigned char *p, size_t n, st
 	return 0;
 }
 
+/* Masked bytes: one mask for all that follow each other, and the colours among them. */
+static int emit_masked(struct redactor *r, const unsigned char *p, size_t n, struct buf *out,
+		       struct err *e)
+{
+	if (!r->in_mask && buf_add(out, r->set->mask, r->set->mask_n, e) < 0)
+		return -1;
+	r->in_mask = true;
+	return emit_colours(r, p, n, out, e);
+}
+
 /* The next bytes before safe: a mask, or what stands before one. */
 static int emit_next(struct redactor *r, uint64_t safe, size_t *at, struct buf *out, struct err *e)
 {
@@ -382,19 +392,12 @@ static int emit_next(struct redactor *r, uint64_t safe, size_t *at, struct buf *
 	uint64_t to = !hit ? safe : masked ? hit->to : hit->from;
 	to = to < safe ? to : safe;
 	size_t n = (size_t)(to - r->base);
-	if (!masked) {
-		if (buf_add(out, p, n, e) < 0)
-			return -1;
-		r->in_mask = false;
-	} else {
-		if (!r->in_mask && buf_add(out, r->set->mask, r->set->mask_n, e) < 0)
-			return -1;
-		r->in_mask = true;
-		if (emit_colours(r, p, n, out, e) < 0)
-			return -1;
-		if (hit->to == to)
-			ranges_drop_first(&r->hits);
-	}
+	int result = masked ? emit_masked(r, p, n, out, e) : buf_add(out, p, n, e);
+	if (result < 0)
+		return -1;
+	r->in_mask = masked;
+	if (masked && hit->to == to)
+		ranges_drop_first(&r->hits);
 	*at += n;
 	r->base = to;
 	return 0;

@@ -167,18 +167,19 @@ int automaton_build(struct automaton *a, struct needle *needles, size_t *n, stru
 		return -1;
 	struct span *spans = calloc(states, sizeof *spans);
 	uint32_t *order = calloc(states, sizeof *order);
-	int result = spans && order ? build(a, needles, *n, order, spans) : -1;
+	bool good = spans && order && build(a, needles, *n, order, spans) == 0;
 	free(spans);
-	if (result < 0)
+	if (!good)
 		err_set(e, ENOMEM, "out of memory");
 	else
 		a->rows = region_take(r, (size_t)a->dense * ROW * sizeof *a->rows, e);
-	if (a->rows) {
+	good = good && a->rows;
+	if (good) {
 		rows_fill(a);
 		fails_fill(a, order);
 	}
 	free(order);
-	return a->rows ? 0 : -1;
+	return good ? 0 : -1;
 }
 
 uint32_t automaton_lacks(const struct automaton *a, uint32_t state)

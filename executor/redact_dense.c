@@ -144,17 +144,20 @@ static size_t take_escape(struct dense *d, const unsigned char *p, size_t n, siz
 }
 
 /* What marks hold of ESC becomes escapes; at one that cannot be taken the piece ends. */
-static void find_escapes(struct dense *d, const unsigned char *p, size_t n, const uint64_t *esc)
+static void find_escapes(struct dense *d, const unsigned char *p, size_t n, const uint64_t *esc,
+			 size_t chunks)
 {
 	size_t end = 0;
-	for (size_t chunk = 0; chunk * 64 < d->raw; chunk++) {
+	for (size_t chunk = 0; chunk < chunks; chunk++) {
 		for (uint64_t left = esc[chunk]; left; left &= left - 1) {
 			size_t i = chunk * 64 + (size_t)__builtin_ctzll(left);
+			if (i >= d->raw)
+				return;
 			if (i < end)
 				continue;
-			end = i < d->raw ? take_escape(d, p, n, i) : 0;
+			end = take_escape(d, p, n, i);
 			if (!end) {
-				d->raw = i < d->raw ? i : d->raw;
+				d->raw = i;
 				return;
 			}
 		}
@@ -190,7 +193,7 @@ void dense_fill(struct dense *d, const unsigned char *p, size_t n)
 		any |= m.esc;
 	}
 	if (any)
-		find_escapes(d, p, n, esc);
+		find_escapes(d, p, n, esc, chunks);
 	clear_bits(d->keep, d->raw, chunks * 64);
 	for (size_t i = 0; i < chunks; i++) {
 		d->start[i] = (uint16_t)d->n;

@@ -239,22 +239,33 @@ static void find_needles(struct look *l)
 	}
 }
 
+/* The word or prefix at i, or at the dashes before it: its length, 0 for none; *from is moved. */
+static size_t word_at(const struct look *l, size_t i, size_t *from)
+{
+	const struct gate *g = l->g;
+	const unsigned char *p = l->v->dense.text;
+	size_t n = l->v->dense.n;
+	unsigned fit = g->begins[0][p[i]] & g->begins[1][p[i + 1]] & g->begins[2][p[i + 2]];
+	if (!fit)
+		return 0;
+	*from = fit & LATE && i >= DASHES ? i - DASHES : i;
+	size_t len = words_begin(g->words, p + *from, n - *from);
+	if (len || !(fit & ~(unsigned)LATE))
+		return len;
+	*from = i;
+	return words_begin(g->words, p + i, n - i);
+}
+
 static void find_words(struct look *l)
 {
 	const struct gate *g = l->g;
 	const unsigned char *p = l->v->dense.text;
-	size_t n = l->v->dense.n, start = l->v->n;
+	size_t start = l->v->n;
 	for (size_t i = 0; i < l->end + DASHES; i++) {
 		i = word_skip(g, p, i, l->end + DASHES);
 		if (i >= l->end + DASHES)
 			break;
-		unsigned fit = g->begins[0][p[i]] & g->begins[1][p[i + 1]] & g->begins[2][p[i + 2]];
-		size_t from = fit & LATE && i >= DASHES ? i - DASHES : i;
-		size_t len = fit ? words_begin(g->words, p + from, n - from) : 0;
-		if (!len && fit & ~(unsigned)LATE) {
-			from = i;
-			len = words_begin(g->words, p + i, n - i);
-		}
+		size_t from = i, len = word_at(l, i, &from);
 		if (len)
 			find_text(l, from, from + len);
 		if (l->v->n - start == GATE_FOUND)
@@ -281,6 +292,17 @@ static bool begins_within(const struct look *l, const struct dense_escape *x,
 	return false;
 }
 
+static void find_escape(struct gate_view *v, const struct dense_escape *x, size_t window)
+{
+	size_t from = x->at < window ? 0 : x->at - window;
+	size_t first = x->at < window ? 0 : dense_raw(&v->dense, from);
+	v->finds[v->n++] = (struct gate_find){
+		.from = (uint16_t)first,
+		.to = (uint16_t)(x->raw + x->n),
+		.before = first ? dense_before(&v->dense, from) : v->dense.before,
+	};
+}
+
 /* Escapes that are more than colour are looked at, with a window before them. */
 static void find_escapes(struct look *l, const unsigned char *raw)
 {
@@ -293,12 +315,7 @@ static void find_escapes(struct look *l, const unsigned char *raw)
 			return;
 		if (x->csi && !begins_within(l, x, raw + x->raw))
 			continue;
-		size_t first = x->at < window ? 0 : dense_raw(&v->dense, from);
-		v->finds[v->n++] = (struct gate_find){
-			.from = (uint16_t)first,
-			.to = (uint16_t)(x->raw + x->n),
-			.before = first ? dense_before(&v->dense, from) : v->dense.before,
-		};
+		find_escape(v, x, window);
 		if (v->n - start == GATE_FOUND)
 			l->end = from < l->end ? from : l->end;
 	}

@@ -45,7 +45,7 @@ struct words {
 };
 
 /* prefixes: further words whose following token is masked; NULL-terminated. -1: no room. */
-int words_build(struct words *w, const char *const *prefixes, struct redact_region *r,
+int words_build(struct words *s, const char *const *prefixes, struct redact_region *r,
 		struct err *e) __attribute__((nonnull, warn_unused_result));
 
 /* How many bytes p[0..n), text without white space, has of a word that begins there and is followed by

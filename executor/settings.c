@@ -66,17 +66,20 @@ static uint64_t *number_at(struct settings *s, const struct row *r)
 	return (uint64_t *)(void *)((char *)s + r->offset);
 }
 
+static int value_write(struct settings *s, const struct row *r, struct buf *out, struct err *e)
+{
+	if (r->number)
+		return buf_printf(out, e, "%" PRIu64, *number_at(s, r));
+	const char *text = *text_at(s, r) ? *text_at(s, r) : "";
+	return str_quote(out, text, strlen(text), e);
+}
+
 int settings_write(const struct settings *s, struct buf *out, struct err *e)
 {
 	struct settings copy = *s;
 	for (size_t i = 0; i < ROWS; i++) {
-		const struct row *r = &rows[i];
-		if (buf_printf(out, e, "%s=", r->key) < 0)
-			return -1;
-		const char *text = r->number ? NULL : *text_at(&copy, r);
-		int ok = r->number ? buf_printf(out, e, "%" PRIu64, *number_at(&copy, r))
-				   : str_quote(out, text ? text : "", text ? strlen(text) : 0, e);
-		if (ok < 0 || buf_char(out, '\n', e) < 0)
+		if (buf_printf(out, e, "%s=", rows[i].key) < 0 ||
+		    value_write(&copy, &rows[i], out, e) < 0 || buf_char(out, '\n', e) < 0)
 			return -1;
 	}
 	return 0;

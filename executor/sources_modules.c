@@ -26,7 +26,7 @@ static void module_done(struct module *m)
 static bool read_module(const char **line, struct module *m)
 {
 	struct buf *fields[] = { &m->name, &m->path, &m->url, &m->sha };
-	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+	for (size_t i = 0; i < sizeof fields / sizeof(struct buf *); i++) {
 		*fields[i] = (struct buf)BUF(PATH_BYTES);
 		if (!str_unquote(line, fields[i]) || !**line)
 			return false;

@@ -38,6 +38,14 @@ static int check_interrupt(struct sources_job *s, short revents, struct err *e)
 	return sources_fail(s, SOURCES_CANCELLED);
 }
 
+static int poll_failed(struct sources_job *s, struct err *e)
+{
+	if (errno == EINTR)
+		return 0;
+	err_sys(e, "poll");
+	return sources_fail(s, SOURCES_INTERNAL);
+}
+
 /* Until sock (-1: none) can be read (1), or the clock shows until_ms (0). */
 static int wait_until(struct sources_job *s, int sock, uint64_t until_ms, struct err *e)
 {
@@ -46,13 +54,13 @@ static int wait_until(struct sources_job *s, int sock, uint64_t until_ms, struct
 				       { .fd = s->watch_fd, .events = POLLIN } };
 		uint64_t now = clock_ms(), left = until_ms > now ? until_ms - now : 0;
 		int r = poll(p, 2, left > 60000 ? 60000 : (int)left);
-		if (r < 0 && errno != EINTR) {
-			err_sys(e, "poll");
-			return sources_fail(s, SOURCES_INTERNAL);
-		}
-		if (r > 0 && check_interrupt(s, p[1].revents, e) < 0)
+		if (r < 0 && poll_failed(s, e) < 0)
 			return -1;
-		if (r > 0 && p[0].revents)
+		if (r <= 0)
+			p[0].revents = p[1].revents = 0;
+		if (check_interrupt(s, p[1].revents, e) < 0)
+			return -1;
+		if (p[0].revents)
 			return 1;
 		if (left == 0)
 			return 0;

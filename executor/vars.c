@@ -66,7 +66,7 @@ static int grow(struct vars *v, struct err *e)
 	uint32_t *slots = arena_array(v->arena, room * 2, sizeof *slots, e);
 	if (!list || !slots)
 		return -1;
-	if (v->count)
+	if (v->list)
 		memcpy(list, v->list, v->count * sizeof *list);
 	v->list = list;
 	v->slots = slots;
@@ -126,7 +126,7 @@ static int define(struct vars *v, struct var var, struct err *e)
 		*have = var;
 		return 0;
 	}
-	if (v->count == v->room && grow(v, e) < 0)
+	if ((!v->list || v->count == v->room) && grow(v, e) < 0)
 		return -1;
 	var.key = arena_strdup(v->arena, var.key, e);
 	if (!var.key)

@@ -271,7 +271,7 @@ static void prepare_timers(struct step *s)
 static void clear_timers(struct step *s)
 {
 	struct timer *all[] = { &s->limit, &s->escalate, &s->drain, &s->quiet };
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+	for (size_t i = 0; i < sizeof all / sizeof(struct timer *); i++)
 		loop_timer_clear(s->w->loop, all[i]);
 }
 

@@ -53,6 +53,17 @@ static void take_word(struct cursor *c, const char **ret, size_t *ret_n)
 	*ret_n = (size_t)(c->p - *ret);
 }
 
+/* Over one bracket or mark between values. False: first is none, or none may stand here. */
+static bool skip_mark(struct cursor *c, char first, size_t *depth)
+{
+	if (!first || !strchr(*depth ? "[{]},:" : "[{", first))
+		return false;
+	*depth += first == '[' || first == '{';
+	*depth -= first == ']' || first == '}';
+	c->p++;
+	return true;
+}
+
 /* Over one value of any kind; brackets are counted, not matched. False: cut off or no value. */
 static bool skip_value(struct cursor *c)
 {
@@ -71,11 +82,8 @@ static bool skip_value(struct cursor *c)
 		take_word(c, &s, &n);
 		if (n)
 			continue;
-		if (!strchr("[{]},:", first) || !first || (!depth && !strchr("[{", first)))
+		if (!skip_mark(c, first, &depth))
 			return false;
-		depth += first == '[' || first == '{';
-		depth -= first == ']' || first == '}';
-		c->p++;
 	} while (depth);
 	return true;
 }

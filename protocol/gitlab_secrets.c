@@ -147,13 +147,27 @@ static int secret_take(const struct json_at *at, struct job_secret *secret, stru
 	return provider_take(at, secret, a, e);
 }
 
-int gitlab_secrets_take(const struct json_at *at, const struct json_row *row, void *to,
-			struct arena *a, struct err *e)
+static int secrets_fill(const struct json_at *at, struct job_secret *list, struct arena *a,
+			struct err *e)
 {
 	const char *key;
 	json_t *value, *all;
+	memcpy(&all, &at->value,
+	       sizeof(json_t *)); /* iterators want it writable; nothing is written */
+	json_object_foreach(all, key, value)
+	{
+		struct json_at place = json_at_key(at, key);
+		if (secret_take(&place, list++, a, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int gitlab_secrets_take(const struct json_at *at, const struct json_row *row, void *to,
+			struct arena *a, struct err *e)
+{
 	struct job_secret *list = NULL;
-	size_t n = json_object_size(at->value), i = 0;
+	size_t n = json_object_size(at->value);
 	if (json_at_object(at, e) < 0)
 		return -1;
 	if (n > row->max)
@@ -161,14 +175,9 @@ int gitlab_secrets_take(const struct json_at *at, const struct json_row *row, vo
 				    (unsigned long long)row->max);
 	if (n && !(list = arena_array(a, n, sizeof *list, e)))
 		return -1;
-	memcpy(&all, &at->value, sizeof all); /* iterators want it writable; nothing is written */
-	json_object_foreach(all, key, value)
-	{
-		struct json_at place = json_at_key(at, key);
-		if (secret_take(&place, &list[i++], a, e) < 0)
-			return -1;
-	}
-	memcpy((char *)to + row->to, &list, sizeof list);
+	if (list && secrets_fill(at, list, a, e) < 0)
+		return -1;
+	memcpy((char *)to + row->to, &list, sizeof(struct job_secret *));
 	memcpy((char *)to + row->count, &n, sizeof n);
 	return 0;
 }

@@ -95,7 +95,7 @@ json_t *json_read(const char *text, size_t n, size_t max, struct err *e)
 
 static struct json_at at_value(struct json_at at)
 {
-	if (at.value && json_is_null(at.value))
+	if (json_is_null(at.value))
 		at.value = NULL;
 	return at;
 }
@@ -258,6 +258,7 @@ static int number_at(const struct json_at *at, const struct json_row *row, uint6
 		     uint64_t *ret, struct err *e)
 {
 	uint64_t max = row->max ? row->max : most;
+	*ret = 0;
 	if (!at->value && row->min)
 		return json_at_fail(at, e, "missing");
 	if (at->value && !json_is_number(at->value))

@@ -218,7 +218,7 @@ static int print_array(const json_t *v, struct buf *out, unsigned depth, struct 
 static int print(const json_t *v, struct buf *out, unsigned depth, struct err *e)
 {
 	size_t n;
-	const char *s = vault_json_string(v, &n);
+	const char *s = vault_json_string(v, &n), *number = vault_json_number(v);
 	if (depth > DEPTH_MAX)
 		return err_set(e, E2BIG, "nested too deep");
 	if (s)
@@ -227,8 +227,8 @@ static int print(const json_t *v, struct buf *out, unsigned depth, struct err *e
 		return print_object(v, out, depth, e);
 	if (json_is_array(v))
 		return print_array(v, out, depth, e);
-	if (vault_json_number(v))
-		return buf_str(out, vault_json_number(v), e);
+	if (number)
+		return buf_str(out, number, e);
 	if (json_is_boolean(v))
 		return buf_str(out, json_is_true(v) ? "true" : "false", e);
 	return buf_str(out, "null", e);

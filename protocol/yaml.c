@@ -231,7 +231,8 @@ static const struct yaml_node *list(struct reader *r, unsigned depth)
 		node->indent = node->col;
 	if (children(r, node, &c, YAML_SEQUENCE_END_EVENT, depth) < 0)
 		return NULL;
-	const struct yaml_node **items = arena_array(r->arena, c.n, sizeof *items, r->e);
+	const struct yaml_node **items = arena_array(r->arena, c.n, sizeof(struct yaml_node *),
+						     r->e);
 	if (!items)
 		return NULL;
 	for (const struct link *l = c.first; l; l = l->next)
@@ -256,7 +257,7 @@ static int keys_init(struct reader *r, struct keys *k, size_t n)
 		room *= 2;
 	k->mask = room - 1;
 	k->seed = r->seed;
-	k->slots = arena_array(r->arena, room, sizeof *k->slots, r->e);
+	k->slots = arena_array(r->arena, room, sizeof(struct yaml_node *), r->e);
 	return k->slots ? 0 : -1;
 }
 
@@ -317,12 +318,10 @@ static void merge(struct keys *k, const struct yaml_node *v, struct yaml_pair *p
 				pairs[(*n)++] = from->pairs[j];
 }
 
-/* The pairs of a map: its own, then what "<<" brings that it has not itself. */
-static int pairs_make(struct reader *r, struct yaml_node *node, const struct chain *c)
+/* How many pairs a map may have with what it merges, -1 with e set. */
+static long pairs_room(struct reader *r, const struct chain *c)
 {
-	struct keys keys;
-	const struct yaml_node *merge_from = NULL;
-	size_t room = c->n / 2;
+	long room = (long)(c->n / 2);
 	for (const struct link *l = c->first; l; l = l->next->next) {
 		if (l->node->kind >= YAML_LIST)
 			return fail_at(r, l->node, "a key that is no scalar");
@@ -331,10 +330,21 @@ static int pairs_make(struct reader *r, struct yaml_node *node, const struct cha
 		long more = merge_room(r, l->next->node);
 		if (more < 0)
 			return -1;
-		room += (size_t)more;
+		room += more;
 	}
-	struct yaml_pair *pairs = arena_array(r->arena, room, sizeof *pairs, r->e);
-	if (!pairs || keys_init(r, &keys, room + 1) < 0)
+	return room;
+}
+
+/* The pairs of a map: its own, then what "<<" brings that it has not itself. */
+static int pairs_make(struct reader *r, struct yaml_node *node, const struct chain *c)
+{
+	struct keys keys;
+	const struct yaml_node *merge_from = NULL;
+	long room = pairs_room(r, c);
+	if (room < 0)
+		return -1;
+	struct yaml_pair *pairs = arena_array(r->arena, (size_t)room, sizeof *pairs, r->e);
+	if (!pairs || keys_init(r, &keys, (size_t)room + 1) < 0)
 		return -1;
 	for (const struct link *l = c->first; l; l = l->next->next) {
 		if (!keys_add(&keys, l->node))
@@ -384,14 +394,20 @@ static const struct yaml_node *value(struct reader *r, unsigned depth)
 
 /* --- the document ------------------------------------------------------------------------------- */
 
+static int next_two(struct reader *r)
+{
+	int one = next(r);
+	return one < 0 ? one : next(r);
+}
+
 static const struct yaml_node *document(struct reader *r)
 {
-	if (next(r) < 0 || next(r) < 0) /* the stream, then a document or its end */
+	if (next_two(r) < 0) /* the stream, then a document or its end */
 		return NULL;
 	if (r->event.type == YAML_STREAM_END_EVENT)
 		return node_new(r, YAML_NULL);
 	const struct yaml_node *root = next(r) < 0 ? NULL : value(r, 1);
-	if (!root || next(r) < 0 || next(r) < 0) /* the document's end, the stream's */
+	if (!root || next_two(r) < 0) /* the document's end, the stream's */
 		return NULL;
 	if (r->event.type != YAML_STREAM_END_EVENT) {
 		fail(r, r->event.start_mark, "more than one document");

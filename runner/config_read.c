@@ -149,7 +149,7 @@ static void take_map(const struct place *p, const struct yaml_node *map)
 static int runners_new(struct config_reading *r, size_t n, struct err *e)
 {
 	r->runners = arena_array(r->arena, n, sizeof *r->runners, e);
-	r->places = arena_array(r->arena, n, sizeof *r->places, e);
+	r->places = arena_array(r->arena, n, sizeof(struct yaml_node *), e);
 	if (!r->runners || !r->places)
 		return -1;
 	r->config->runners = r->runners;

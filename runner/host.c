@@ -123,7 +123,7 @@ int host_slots(struct host *h, unsigned n, struct err *e)
 		return err_set(e, EINVAL, "%u jobs at once: at most %d", n, PRIV_SLOTS);
 	if (n <= h->nslots)
 		return 0;
-	struct slot **slots = realloc(h->slots, n * sizeof *slots);
+	struct slot **slots = reallocarray(h->slots, n, sizeof(struct slot *));
 	if (!slots)
 		return err_set(e, ENOMEM, "out of memory");
 	h->slots = slots;

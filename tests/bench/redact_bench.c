@@ -89,7 +89,7 @@ static void colour_text(char *p, size_t n)
 /* A text over and over. */
 static void repeat(char *p, size_t n, const char *text, size_t len)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; len && i < n; i++)
 		p[i] = text[i % len];
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import fcntl
 import os
 import socket
 import struct
@@ -67,18 +68,17 @@ class Role:
         theirs.close()
 
     def start(self, name: str, args: list[str], wanted: list[int], cwd: Path | None) -> None:
-        high = [os.dup(fd) for fd in wanted]
-        moved = [os.dup2(fd, 200 + i) for i, fd in enumerate(high)]
+        moved = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in wanted]  # above where they go, over none of ours
 
         def place() -> None:
             for i, fd in enumerate(moved):
                 os.dup2(fd, 3 + i)
-            os.closerange(3 + len(moved), 400)
+            os.closerange(3 + len(moved), 1 << 16)
 
         self.process = subprocess.Popen([build() / f"courser-{name}", *args], close_fds=False, preexec_fn=place, cwd=cwd,
                                         env={k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")},
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        for fd in [*high, *moved]:
+        for fd in moved:
             os.close(fd)
 
     def send(self, kind: int, body: bytes, fds: list[int] | None = None) -> None:

@@ -17,7 +17,7 @@ static unsigned seed;
 
 static size_t below(size_t n)
 {
-	return (size_t)rand_r(&seed) % n;
+	return n ? (size_t)rand_r(&seed) % n : 0;
 }
 
 /* One reading: the bytes that count, and where they stand. */
@@ -67,7 +67,7 @@ static void mark(struct marks *m, const struct redact_set *s, const struct readi
 static bool mark_within(struct marks *m, const struct redact_set *s, const unsigned char *p,
 			size_t n, const struct range *esc)
 {
-	struct reading r;
+	static struct reading r;
 	bool hit = false;
 	struct marks mine = { 0 };
 	for (enum redact_lane lane = LANE_TEXT; lane < LANES; lane++) {
@@ -189,7 +189,7 @@ static void one_round(unsigned round)
 {
 	static unsigned char p[TEXT_MAX];
 	char text[8][64];
-	const char *secrets[8];
+	const char *secrets[8] = { 0 };
 	struct err e = { 0 };
 	size_t nsecrets = make_secrets(text, secrets);
 	struct redact_set *s = redact_set_new(NULL, &e);

@@ -333,7 +333,7 @@ START_TEST(test_identity)
 }
 END_TEST
 
-#define ROWS(table) (int)(sizeof table / sizeof *table)
+#define ROWS(table) ((int)(sizeof(table) / sizeof(*(table))))
 
 int main(void)
 {
