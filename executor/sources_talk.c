@@ -38,6 +38,12 @@ static int check_interrupt(struct sources_job *s, short revents, struct err *e)
 	return sources_fail(s, SOURCES_CANCELLED);
 }
 
+static uint64_t left_until(uint64_t until_ms)
+{
+	uint64_t now = clock_ms();
+	return until_ms > now ? until_ms - now : 0;
+}
+
 static int poll_failed(struct sources_job *s, struct err *e)
 {
 	if (errno == EINTR)
@@ -52,7 +58,7 @@ static int wait_until(struct sources_job *s, int sock, uint64_t until_ms, struct
 	for (;;) {
 		struct pollfd p[2] = { { .fd = sock, .events = POLLIN },
 				       { .fd = s->watch_fd, .events = POLLIN } };
-		uint64_t now = clock_ms(), left = until_ms > now ? until_ms - now : 0;
+		uint64_t left = left_until(until_ms);
 		int r = poll(p, 2, left > 60000 ? 60000 : (int)left);
 		if (r < 0 && poll_failed(s, e) < 0)
 			return -1;

@@ -25,11 +25,10 @@ static int read_settings(struct worker *w, struct err *e)
 static int read_payload(struct worker *w, struct err *e)
 {
 	struct buf b = BUF(PAYLOAD_MAX + 1);
-	int r = fd_read_all(WORKER_PAYLOAD, &b, e);
-	if (r < 0)
+	if (fd_read_all(WORKER_PAYLOAD, &b, e) < 0)
 		err_wrap(e, "payload");
 	else if (b.len > PAYLOAD_MAX)
-		r = err_set(e, E2BIG, "payload: larger than %d MiB", PAYLOAD_MAX >> 20);
+		err_set(e, E2BIG, "payload: larger than %d MiB", PAYLOAD_MAX >> 20);
 	else
 		w->job = w->forge->parse(buf_cstr(&b), b.len, &w->arena, e);
 	buf_wipe(&b);
@@ -240,13 +239,19 @@ static int wait_go(struct worker *w)
 	return -1;
 }
 
+static int give_up(struct worker *w)
+{
+	wait_go(w);
+	return -1;
+}
+
 int worker_prepare(struct worker *w)
 {
 	struct err e = { 0 };
 	if (understand(w) < 0)
-		return wait_go(w), -1;
+		return give_up(w);
 	if (refuse_unsupported(w) < 0)
-		return wait_go(w), -1;
+		return give_up(w);
 	if (worker_box_ask(w, &e) < 0)
 		return fail(w, ENDING_INFRA, &e);
 	worker_queue_time(w);

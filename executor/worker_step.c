@@ -238,9 +238,9 @@ static int start(struct step *s, int out, int err, struct err *e)
 	if (build_text(w, s->spec, &text, e) < 0 || vars_environ(w->vars, &env, e) < 0)
 		return -1;
 	autofd script = fd_sealed("script", text.p, text.len, e);
-	autofd environ = script < 0 ? -1 : fd_sealed("environ", env.p, env.len, e);
+	autofd variables = script < 0 ? -1 : fd_sealed("environ", env.p, env.len, e);
 	buf_wipe(&env);
-	if (environ < 0)
+	if (variables < 0)
 		return -1;
 	char path[256];
 	snprintf(path, sizeof path, "%s/%s", SANDBOX_SCRIPTS, s->spec->name);
@@ -249,7 +249,7 @@ static int start(struct step *s, int out, int err, struct err *e)
 		.id = 1,
 		.argv = argv,
 		.cwd = w->project_dir,
-		.env = environ,
+		.env = variables,
 		.script = script,
 		.script_name = s->spec->name,
 		.out = out,

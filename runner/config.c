@@ -111,11 +111,11 @@ static int name_runners(struct config_reading *r, struct err *e)
 /* A syntax error carries "line:col: " in front. */
 static void syntax_error(struct config_errors *errors, const char *text)
 {
-	unsigned line = 1, col = 1;
-	int used = 0;
-	if (sscanf(text, "%u:%u: %n", &line, &col, &used) != 2 || !used)
-		used = 0;
-	config_error(errors, line ? line : 1, col, "%s", text + used);
+	char *end;
+	unsigned line = (unsigned)strtoul(text, &end, 10);
+	unsigned col = *end == ':' ? (unsigned)strtoul(end + 1, &end, 10) : 0;
+	bool placed = line && col && str_starts(end, ": ");
+	config_error(errors, placed ? line : 1, placed ? col : 1, "%s", placed ? end + 2 : text);
 }
 
 static int fill(struct config_reading *r, const struct config_source *source, struct err *e)
@@ -192,7 +192,7 @@ static const char *token_read(const char *file, struct arena *a, struct err *e)
 
 static void read_tokens(struct config_reading *r)
 {
-	for (size_t i = 0; i < r->config->nrunners; i++) {
+	for (size_t i = 0; r->runners && i < r->config->nrunners; i++) {
 		struct config_runner *x = &r->runners[i];
 		struct err e = { 0 };
 		if (*x->token)

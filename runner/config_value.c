@@ -145,21 +145,31 @@ static int set_size(const struct config_key *k, const char *text, void *to, stru
 	return 0;
 }
 
+static bool two_digits(const char *s, long *ret)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+	*ret = (s[0] - '0') * 10 + (s[1] - '0');
+	return true;
+}
+
 /* "Z", "+02:00" or "-0530" as seconds; -1: none of them. */
 static bool zone(const char *s, long *ret)
 {
-	unsigned h, m;
-	int used = 0;
+	long h, m;
 	if (strcmp(s, "Z") == 0 || strcmp(s, "z") == 0) {
 		*ret = 0;
 		return true;
 	}
 	if (*s != '+' && *s != '-')
 		return false;
-	if ((sscanf(s + 1, "%2u:%2u%n", &h, &m, &used) != 2 || s[1 + used]) &&
-	    (sscanf(s + 1, "%2u%2u%n", &h, &m, &used) != 2 || s[1 + used]))
+	if (!two_digits(s + 1, &h))
 		return false;
-	long offset = (long)h * 3600 + (long)m * 60;
+	const char *minutes = s[3] == ':' ? s + 4 : s + 3;
+	if (!two_digits(minutes, &m) || minutes[2])
+		return false;
+	long offset = h * 3600 + m * 60;
 	*ret = *s == '-' ? -offset : offset;
 	return h < 24 && m < 60;
 }

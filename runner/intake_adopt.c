@@ -31,11 +31,10 @@ static int read_meta(struct left *l, struct arena *a, struct err *e)
 {
 	struct buf b = BUF(256 << 10);
 	autofd fd = open_in(l->dir, "meta", e);
-	int r = fd < 0 ? -1 : fd_read_all(fd, &b, e);
-	if (r == 0)
-		r = meta_read(buf_cstr(&b), a, &l->meta, e);
+	bool read = fd >= 0 && fd_read_all(fd, &b, e) == 0 &&
+		    meta_read(buf_cstr(&b), a, &l->meta, e) == 0;
 	buf_wipe(&b);
-	return r;
+	return read ? 0 : -1;
 }
 
 /* Its worker holds a lock on the events file as long as it lives. */

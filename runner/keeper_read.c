@@ -108,10 +108,10 @@ static const struct vault_reply *obtain(struct keeper *k, const struct wish *w, 
 	leave_record(k, v, index);
 	struct vault_want want = w->want;
 	want.budget_ms = clock_ms() < until ? (unsigned)(until - clock_ms()) : 0;
-	if (r == 0) {
-		r = vault_read(v, &want, &fresh, e);
-		leave_record(k, v, index); /* with its lease, or its new token */
-	}
+	if (r < 0)
+		return NULL;
+	r = vault_read(v, &want, &fresh, e);
+	leave_record(k, v, index); /* with its lease, or its new token */
 	if (r < 0 || keeper_store_keep(&k->store, v, &w->want, fresh, e) < 0)
 		return NULL;
 	return fresh;

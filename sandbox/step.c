@@ -210,9 +210,10 @@ pid_t step_start(const struct step *s, struct err *e)
 		return -1;
 	if (fstat(s->env, &st) < 0)
 		return err_sys(e, "environment");
-	if (st.st_size > 0 && pages_map(&text, (size_t)st.st_size, s->env, e) < 0)
+	size_t n = st.st_size > 0 ? (size_t)st.st_size : 0;
+	if (n && pages_map(&text, n, s->env, e) < 0)
 		return err_wrap(e, "environment");
-	if (list_env(&list, text.p, (size_t)st.st_size, e) < 0)
+	if (list_env(&list, text.p, n, e) < 0)
 		return -1;
 	struct start go = { .step = s, .env = list.p };
 	return start(&go, e);

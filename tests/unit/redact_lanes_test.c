@@ -189,7 +189,7 @@ static void one_round(unsigned round)
 {
 	static unsigned char p[TEXT_MAX];
 	char text[8][64];
-	const char *secrets[8] = { 0 };
+	const char *secrets[8] = { "", "", "", "", "", "", "", "" };
 	struct err e = { 0 };
 	size_t nsecrets = make_secrets(text, secrets);
 	struct redact_set *s = redact_set_new(NULL, &e);
