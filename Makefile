@@ -129,7 +129,7 @@ lint: ## house rules, formatting, include rules, library jail
 check: ## everything, as CI runs it: installs what is missing, then lint to coverage
 	@tests/check
 
-bench: all $(BENCH) ## figures beside their floor and their peers
+bench: all $(BENCH) $(TOOLS) ## figures beside their floor and their peers
 	@tests/bench/run $(BUILD)
 
 demo: ## install what is missing, build, and run the main job end to end

@@ -1,0 +1,400 @@
+"""Figures of courser, each beside its floor or a peer: name, ours, the other, ratio, goal, ok or short.
+
+    figures.py BUILD [FIGURE...]     FIGURE: one of the names in FIGURES; none: all
+
+Floors are measured in the same run, alternating with ours (floor_bench.c). What is written as "gitlab-runner" or
+"dense automaton" was measured on another day, on two cores as these.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from courser import Binaries, Courser, Daemon, TestUser
+from tests.bench import tree
+from tests.forge.git_server import GitServer, Repo
+from tests.forge.gitlab import GitLab
+from tests.forge.gitlab_jobs import Job
+from tests.forge.gitlab_runners import Runner
+from tests.forge.openbao import free_port
+
+JOBS = 60
+SLEEPERS = 200
+LOG_BYTES = 200_000_000
+MARK = b"first-byte\n"
+TRIVIAL = ['echo first-""byte']
+
+
+def line(name: str, ours: float, unit: str, other: str, base: float, goal: float, *, more: bool = False) -> bool:
+    """Prints one figure; `base` is what `other` came to (0: nothing to divide by), `more`: more is better."""
+    good = ours >= goal if more else ours <= goal
+    ratio = f"{ours / base:6.2f} x" if base else "       -"
+    sign = ">=" if more else "<="
+    print(f"{name:<52}{ours:>9.2f} {unit:<5} {other:<34}{ratio}   {sign} {goal:.2f} {unit:<5} "
+          f"{'ok' if good else 'short'}", flush=True)
+    return good
+
+
+class Machine:
+    """What all figures use: the build, the accounts, courser's in a directory of each."""
+
+    def __init__(self, build: Path, stack: ExitStack) -> None:
+        self.build = build
+        self.binaries = stack.enter_context(Binaries(build))
+        self.floor = self.binaries.path / "floor_bench"
+        self.floor.write_bytes((build / "bench" / "floor_bench").read_bytes())
+        self.floor.chmod(0o755)
+        self.user = TestUser.ensure() if os.geteuid() == 0 else None
+        self.accounts = ["root", "user"] if self.user else ["user"]
+
+    @contextmanager
+    def courser(self, who: str) -> Iterator[Courser]:
+        with Courser(self.binaries, self.user, who) as made:
+            made.home().chmod(0o711)  # roles of root's courser have ids of their own
+            try:
+                yield made
+            finally:
+                made.stop_all()
+                made.leftovers()
+
+
+def configuration(courser: Courser, gitlab: GitLab, runner: Runner, **keys: Any) -> Path:
+    """One registration; keys of a registration go below `runner_`."""
+    token = courser.write("token", runner.token + "\n")
+    own = {key.removeprefix("runner_"): keys.pop(key) for key in list(keys) if key.startswith("runner_")}
+    return courser.write_config(**{"concurrent": 4, "listen_address": f"127.0.0.1:{free_port()}", **keys,
+                                   "runners": [{"name": "bench", "url": gitlab.url, "token_file": str(token), **own}]})
+
+
+def listening(gitlab: GitLab, runner: Runner, timeout: float = 10) -> None:
+    """Until a request of the runner for a job is held."""
+    end = time.monotonic() + timeout
+    while True:
+        with gitlab.changed:
+            if runner in gitlab.runners.waiters.values():
+                return
+        if time.monotonic() > end:
+            raise AssertionError("the runner does not ask for jobs")
+        time.sleep(0.002)
+
+
+def trivial(gitlab: GitLab, runner: Runner, repo: Repo | None = None, script: list[str] | None = None) -> Job:
+    """One job to its end; the runner listens before and has had a moment to clean up after the one before."""
+    listening(gitlab, runner)
+    time.sleep(0.015)
+    job = gitlab.queue(script or TRIVIAL, runner=runner, git=repo).wait()
+    if job.state != "success":
+        raise AssertionError(f"{job!r}\n{job.text}")
+    return job
+
+
+def latency(job: Job) -> float:
+    """ms from the job's arrival in the queue to the first byte of its script's output at the coordinator."""
+    return 1e3 * (job.arrived(MARK) - job.queued_at)
+
+
+# --- the floor: the same requests, one bare sandbox, bash ------------------------------------------------
+
+
+class Floor:
+    """floor_bench as a runner of its own at the same coordinator, with requests as courser sent them."""
+
+    def __init__(self, machine: Machine, gitlab: GitLab, account: dict[str, Any], *mode: str) -> None:
+        self.runner = gitlab.add_runner()
+        self.directory = tempfile.TemporaryDirectory(prefix="cf-", dir="/tmp")
+        path = Path(self.directory.name)
+        path.chmod(0o755)
+        asked = [r for r in gitlab.requests("POST", "/jobs/request$") if b"last_update" in r.body][-1]
+        puts = [r for r in gitlab.requests("PUT", r"/jobs/\d+$") if b'"running"' in r.body or b'"success"' in r.body]
+        running = next(r for r in reversed(puts) if b'"running"' in r.body)
+        final = next(r for r in reversed(puts) if b'"success"' in r.body)
+        self.write(path / "request", asked.body, "token", self.runner.token)
+        self.write(path / "running", running.body, "token", "@T@")
+        self.write(path / "final", final.body, "token", "@T@")
+        (path / "headers").write_text(f"RUNNER-TOKEN: {self.runner.token}\r\nContent-Type: application/json\r\n")
+        self.process = subprocess.Popen([str(machine.floor), mode[0], str(gitlab.httpd.port), str(path), *mode[1:]],
+                                        stdin=subprocess.DEVNULL, **account)
+
+    @staticmethod
+    def write(path: Path, body: bytes, key: str, token: str) -> None:
+        text = json.loads(body)
+        text[key] = token
+        if "last_update" in text:
+            text["last_update"] = "@U@"
+        if text.get("output"):
+            text["output"] = {"checksum": "crc32:@C@", "bytesize": 0}
+            text.pop("checksum", None)
+        path.write_text(json.dumps(text).replace('"bytesize": 0', '"bytesize": @S@'))
+
+    def __enter__(self) -> Floor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.directory.cleanup()
+
+
+# --- figures ---------------------------------------------------------------------------------------------
+
+
+def first_byte(machine: Machine) -> Iterator[bool]:
+    """From a job's arrival to its first byte at the coordinator, long polling."""
+    for who in machine.accounts:
+        with GitLab(on_change="job") as gitlab, GitServer() as git, machine.courser(who) as courser:
+            runner = gitlab.add_runner()
+            courser.run(configuration(courser, gitlab, runner))
+            trivial(gitlab, runner)
+            repo = git.repo(files={f"src/file{n}.c": f"int number{n} = {n};\n" * 20 for n in range(30)})
+            for _ in range(3):
+                trivial(gitlab, runner, repo)
+            with Floor(machine, gitlab, courser.account(), "job") as floor:
+                for how, text in (("job", "job in the answer"), ("empty", "204, asked again")):
+                    gitlab.on_change = how
+                    yield from compare(gitlab, runner, floor, None, f"first byte, {who}, {text}", 2)
+                gitlab.on_change = "job"
+                yield from compare(gitlab, runner, floor, repo, f"first byte, {who}, known commit", 4)
+            report(gitlab)
+
+
+def compare(gitlab: GitLab, runner: Runner, floor: Floor, repo: Repo | None, name: str, factor: float) -> Iterator[bool]:
+    ours, bare = [], []
+    for _ in range(JOBS):
+        ours.append(latency(trivial(gitlab, runner, repo)))
+        bare.append(latency(trivial(gitlab, floor.runner)))
+    base = statistics.median(bare)
+    best = statistics.quantiles(ours, n=10)[0], statistics.quantiles(bare, n=10)[0]
+    yield line(name, statistics.median(ours), "ms", f"floor {base:.2f} ms", base, factor * base)
+    print(f"  the best tenth: {best[0]:.2f} ms, floor {best[1]:.2f} ms, {best[0] / best[1]:.2f} x", flush=True)
+
+
+def report(gitlab: GitLab) -> None:
+    for text in gitlab.problems()[:5]:
+        print(f"  broke the protocol: {text}", flush=True)
+
+
+def cpu(machine: Machine) -> Iterator[bool]:
+    """CPU of a trivial job: /proc/PID/stat of the tree, with the children waited for, before and after."""
+    for who in machine.accounts:
+        with GitLab(on_change="job") as gitlab, machine.courser(who) as courser:
+            runner = gitlab.add_runner()
+            daemon = courser.run(configuration(courser, gitlab, runner))
+            for _ in range(3):
+                trivial(gitlab, runner)
+            with Floor(machine, gitlab, courser.account(), "job") as floor:
+                spawner = next(row.pid for row in tree.tree(daemon.pid) if "spawner" in row.name)
+                roots = (daemon.pid, spawner, floor.process.pid)
+                before = [tree.cpu(pid) for pid in roots]
+                for _ in range(2 * JOBS):
+                    trivial(gitlab, runner)
+                    trivial(gitlab, floor.runner)
+                listening(gitlab, runner)
+                time.sleep(0.1)
+                spent = [1e3 * (tree.cpu(pid) - was) / (2 * JOBS) for pid, was in zip(roots, before)]
+            every, box, bare = spent
+            yield line(f"CPU per trivial job, {who}, all processes", every, "ms", f"floor {bare:.2f} ms", bare, 12)
+            yield line(f"CPU per trivial job, {who}, less sandbox and shell", every - box, "ms",
+                       f"sandbox and shell {box:.2f} ms", box, 5)
+
+
+def idle(machine: Machine) -> Iterator[bool]:
+    """A daemon that has run a job and waits for the next."""
+    with GitLab() as gitlab, machine.courser("user") as courser:
+        runner = gitlab.add_runner()
+        daemon = courser.run(configuration(courser, gitlab, runner))
+        trivial(gitlab, runner)
+        listening(gitlab, runner)
+        time.sleep(1)
+        rows = tree.tree(daemon.pid)
+        before = tree.switches(rows)
+        time.sleep(6)
+        woken = tree.switches(rows) - before
+        names = ", ".join(sorted(row.name.removeprefix("courser-") for row in rows))
+        yield line("idle, private dirty", tree.memory(rows, "Private_Dirty") / 1024, "MiB", names, 0, 4)
+        yield line("idle, PSS", tree.memory(rows, "Pss") / 1024, "MiB", "gitlab-runner 88 MB RSS", 88, 16)
+        yield line("idle, wakeups in 6 s of one held request", woken, "", "", 0, 0)
+
+
+def sleepers(machine: Machine) -> Iterator[bool]:
+    """Many jobs at once. When a script started is what the time stamp of its first output says."""
+    with GitLab(on_change="job") as gitlab, machine.courser("user") as courser:
+        runner = gitlab.add_runner()
+        daemon = courser.run(configuration(courser, gitlab, runner, concurrent=SLEEPERS,
+                                           runner_request_concurrency=SLEEPERS))
+        trivial(gitlab, runner)
+        listening(gitlab, runner)
+        begin, wall = time.monotonic(), time.time()
+        jobs = [gitlab.queue(['echo first-""byte', "sleep 86399"], runner=runner) for _ in range(SLEEPERS)]
+        for job in jobs:
+            job.wait_trace(MARK, 60)
+        seen = time.monotonic() - begin
+        stamp = re.compile(rb"^(\S+)Z \S+ first-byte$", re.MULTILINE)
+        last = max(stamp.search(job.trace())[1].decode() for job in jobs)
+        started = calendar(last) - wall
+        time.sleep(1)
+        rows = [row for row in tree.tree(daemon.pid) if row.name != "sleep"]
+        size = tree.memory(rows, "Pss") / 1024
+        yield line(f"{SLEEPERS} sleeping jobs, PSS without the sleeps", size * 1.048576, "MB", "gitlab-runner 245 MB",
+                   245, 120)
+        yield line(f"{SLEEPERS} sleeping jobs, all started", started, "s", "gitlab-runner 8.7 s", 8.7, 2)
+        print(f"  seen by the coordinator after {seen:.2f} s; " + by_role(rows), flush=True)
+        for job in jobs:
+            job.cancel(graceful=False)
+        gitlab.settle()
+
+
+def calendar(stamp: str) -> float:
+    whole, _, part = stamp.partition(".")
+    return time.mktime(time.strptime(whole + " UTC", "%Y-%m-%dT%H:%M:%S %Z")) - time.timezone + float(f"0.{part}")
+
+
+def by_role(rows: list[tree.Process]) -> str:
+    """KiB of PSS a process, by name."""
+    names = sorted({row.name for row in rows})
+    groups = [(name, [row for row in rows if row.name == name]) for name in names]
+    return ", ".join(f"{name} {len(group)} x {tree.memory(group, 'Pss') // len(group)} KiB" for name, group in groups)
+
+
+def log_text(secrets: list[str]) -> bytes:
+    """A log as builds print it, with a secret in every hundredth line."""
+    part = []
+    for n in range(20_000):
+        part.append(f"[{n:5}/20000] Building C object src/core/CMakeFiles/core.dir/module_{n * 7919 % 4000}.c.o\n")
+        if n % 100 == 0:
+            part.append(f"password is {secrets[n // 100 % len(secrets)]}\n")
+    text = "".join(part).encode()
+    return text * (LOG_BYTES // len(text) + 1)
+
+
+def big_log(machine: Machine) -> Iterator[bool]:
+    """A job that prints 200 MB, until the coordinator has it all and says that the job has succeeded."""
+    secrets = [f"s3cr3t-{n:02}-{zlib.crc32(b'%d' % n):08x}-value" for n in range(20)]
+    text = log_text(secrets)
+    with GitLab(on_change="job") as gitlab, machine.courser("user") as courser:
+        gitlab.trace_limit = 1 << 40
+        runner = gitlab.add_runner()
+        data = courser.dir / "data"
+        data.mkdir()
+        (data / "log").write_bytes(text)
+        daemon = courser.run(configuration(courser, gitlab, runner, runner_output_limit="2GiB",
+                                           runner_mounts=[f"{data}:/data:ro"]))
+        trivial(gitlab, runner)
+        listening(gitlab, runner)
+        variables = [{"key": f"SECRET{n}", "value": value, "masked": True} for n, value in enumerate(secrets)]
+        job = gitlab.queue(["cat /data/log"], runner=runner, variables=variables)
+        peak = watch(daemon, job)
+        took = job.timeline[-1][1] - job.at("running")
+        trace = job.trace()
+        lost = not complete(trace, text, secrets)
+        bare = bare_log(machine, gitlab, courser, data, trace)
+        yield line("log of 200 MB, 20 secrets, time stamps: until the end", took, "s", "gitlab-runner 5.4 s", 5.4, 1.8)
+        print(f"  {len(trace) / took / 1e6:.0f} MB/s; the floor (cat, a pipe, the same PATCHes: {len(trace) / 1e6:.0f} MB)"
+              f" takes {bare:.2f} s, ours is {took / bare:.2f} x that", flush=True)
+        yield line("log of 200 MB: bytes lost or wrong", lost, "", "", 0, 0)
+        for role in ("worker", "courier"):
+            yield line(f"log of 200 MB: peak RSS of the {role}", peak[role] / 1024, "MiB", "gitlab-runner 100 MB", 100,
+                       16)
+        report(gitlab)
+
+
+def watch(daemon: Daemon, job: Job) -> dict[str, int]:
+    """Until the job's end: KiB at the peak of its worker and of the courier."""
+    peak = {"worker": 0, "courier": 0}
+    while not job.finished:
+        for row in tree.tree(daemon.pid):
+            role = row.name.removeprefix("courser-")
+            if role in peak:
+                peak[role] = max(peak[role], tree.table(row.pid, "status").get("VmHWM", 0))
+        time.sleep(0.1)
+    if job.state != "success":
+        raise AssertionError(f"{job!r} {job.text[-2000:]}")
+    return peak
+
+
+def complete(trace: bytes, text: bytes, secrets: list[str]) -> bool:
+    """Whether the log is the text, masked, each line behind a time stamp."""
+    lines = re.sub(rb"^\S+Z [0-9a-f]{2}[OE] ", b"", trace, flags=re.MULTILINE)
+    masked = re.sub("|".join(secrets).encode(), b"[MASKED]", text)
+    return masked in lines
+
+
+def bare_log(machine: Machine, gitlab: GitLab, courser: Courser, data: Path, trace: bytes) -> float:
+    (data / "trace").write_bytes(trace)
+    with Floor(machine, gitlab, courser.account(), "log", str(data / "trace")) as floor:
+        listening(gitlab, floor.runner)
+        job = gitlab.queue(TRIVIAL, runner=floor.runner).wait()
+        if len(job.data) != len(trace):
+            raise AssertionError(f"{job!r}: the floor lost bytes")
+    return job.timeline[-1][1] - job.at("running")
+
+
+def redactor(machine: Machine) -> Iterator[bool]:
+    """MB/s on one core, of redact_bench."""
+    done = subprocess.run([str(machine.build / "bench" / "redact_bench")], check=True, capture_output=True, text=True)
+    speed: dict[str, dict[str, float]] = {}
+    for text in done.stdout.splitlines():
+        found = re.match(r"(.*\S) +(\d+) MB/s$", text)
+        if found:
+            speed[secrets][found[1]] = float(found[2])
+        else:
+            secrets = text.split()[0]
+            speed[secrets] = {}
+    other, base = "dense automaton 400 MB/s", 400
+    yield line("redactor, log text, 20 secrets", speed["20"]["log text without a hit"], "MB/s", other, base, 400,
+               more=True)
+    yield line("redactor, log text, 1,008 needles", speed["112"]["log text without a hit"], "MB/s", other, base, 100,
+               more=True)
+    name, worst = min(((name, rate) for secrets in ("20", "112") for name, rate in speed[secrets].items()),
+                      key=lambda pair: pair[1])
+    yield line("redactor, the worst input", worst, "MB/s", name, 0, 80, more=True)
+
+
+def sandbox(machine: Machine) -> Iterator[bool]:
+    """From the request of a sandbox to the exec of its init, beside the bare namespaces, mounts and exec."""
+    ours, bare = [], []
+    with tempfile.TemporaryDirectory(prefix="cs-", dir="/tmp") as directory:
+        place = Path(directory)
+        (place / "tree").mkdir()
+        for _ in range(6):
+            subprocess.run([str(machine.build / "tests" / "sandbox-run"), f"spawner={machine.build}/courser-spawner",
+                            "net=host", f"tree={place}/tree", "repeat=40", f"report={place}/report", "/bin/true"],
+                           check=True, stdin=subprocess.DEVNULL)
+            ours.append(float(re.search(r"started_us=(\d+)", (place / "report").read_text())[1]) / 1e3)
+            done = subprocess.run([str(machine.floor), "sandbox", "40", str(machine.build / "courser-init")], check=True,
+                                  capture_output=True, text=True)
+            bare.append(float(done.stdout) / 1e3)
+    base = min(bare)
+    yield line("sandbox, asked for until its init is executed", min(ours), "ms", f"floor {base:.2f} ms", base,
+               1.3 * base)
+
+
+FIGURES: dict[str, Callable[[Machine], Iterator[bool]]] = {
+    "first-byte": first_byte, "cpu": cpu, "idle": idle, "sleepers": sleepers, "log": big_log, "redactor": redactor,
+    "sandbox": sandbox,
+}
+
+
+def main(arguments: list[str]) -> int:
+    wanted = arguments[1:] or list(FIGURES)
+    begin = time.monotonic()
+    with ExitStack() as stack:
+        machine = Machine(Path(arguments[0]), stack)
+        results = [good for name in wanted for good in FIGURES[name](machine)]
+    print(f"{len(results)} figures, {results.count(False)} short, {time.monotonic() - begin:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
