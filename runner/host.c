@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "runner/slot.h"
+#include "runner/slot_box.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -32,6 +33,7 @@ static void spawner_message(struct host *h, struct msg *m)
 	fd_close(&made.pidfd);
 	fd_close(&made.userns);
 	fd_close(&made.mntns);
+	slot_box_ask_again(h);
 }
 
 static void spawner_ready(struct source *s, uint32_t events)
@@ -62,6 +64,7 @@ static void refuse_pending(struct host *h)
 		struct slot *s = h->slots[n];
 		if (!s || s->state == SLOT_FREE || !s->sandbox_pending)
 			continue;
+		slot_box_forget(s);
 		no.cookie = s->number | (uint64_t)s->generation << 32;
 		slot_spawned(s, &no);
 	}

@@ -3,8 +3,10 @@
 #include "base/fd.h"
 #include "base/str.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -136,27 +138,84 @@ static int objects_open(struct slot *s, const struct gate_sandbox *want, struct 
 	return fd_take(&objects);
 }
 
+/* A request for a sandbox. The fds are its own. */
+struct slot_order {
+	struct sandbox_spec spec;
+	int fds[4]; /* the spawner's end of init's socket, the tree, the objects or -1, -1 */
+};
+
+void slot_box_forget(struct slot *s)
+{
+	if (!s->order)
+		return;
+	for (size_t i = 0; i < sizeof s->order->fds / sizeof *s->order->fds; i++)
+		fd_close(&s->order->fds[i]);
+	free(s->order);
+	s->order = NULL;
+}
+
+/* A socket holds a dozen requests. When it is full the order waits: each of those in it will be
+ * answered, and each answer is a reason to try again. */
+static int send_order(struct slot *s, struct err *e)
+{
+	uint64_t cookie = s->number | (uint64_t)s->generation << 32;
+	int r = sandbox_spawn_request(s->host->spawner_socket.fd, cookie, &s->order->spec,
+				      s->order->fds, e);
+	if (r < 0 && e->code == EAGAIN) {
+		err_clear(e);
+		return 0;
+	}
+	slot_box_forget(s);
+	return r;
+}
+
+void slot_box_ask_again(struct host *h)
+{
+	for (unsigned n = 0; n < h->nslots; n++) {
+		struct err e = { 0 };
+		struct slot *s = h->slots[n];
+		if (!s || !s->order)
+			continue;
+		if (send_order(s, &e) < 0) {
+			s->sandbox_pending = false;
+			fd_close(&s->init);
+			slot_refuse(s, e.msg);
+		}
+		if (s->order)
+			return; /* still full */
+	}
+}
+
+static int fill_order(struct slot *s, const struct gate_sandbox *want, struct err *e)
+{
+	int *fds = s->order->fds, pair[2];
+	if (fill(s, &s->order->spec, want, e) < 0)
+		return -1;
+	fds[1] = tree_open(s, want, e);
+	if (fds[1] < 0)
+		return -1;
+	fds[2] = want->origin[0] ? objects_open(s, want, e) : -1;
+	if ((want->origin[0] && fds[2] < 0) || msg_pair(pair, e) < 0)
+		return -1;
+	fds[0] = pair[0];
+	s->init = pair[1];
+	return 0;
+}
+
 int slot_box_request(struct slot *s, const struct gate_sandbox *want, struct err *e)
 {
-	struct sandbox_spec spec;
-	int pair[2];
-	if (fill(s, &spec, want, e) < 0)
+	s->order = malloc(sizeof *s->order);
+	if (!s->order)
+		return err_set(e, ENOMEM, "out of memory");
+	memset(s->order->fds, -1, sizeof s->order->fds);
+	if (fill_order(s, want, e) < 0) {
+		slot_box_forget(s);
 		return -1;
-	autofd tree = tree_open(s, want, e);
-	if (tree < 0)
+	}
+	if (send_order(s, e) < 0) {
+		fd_close(&s->init);
 		return -1;
-	autofd objects = want->origin[0] ? objects_open(s, want, e) : -1;
-	if (want->origin[0] && objects < 0)
-		return -1;
-	if (msg_pair(pair, e) < 0)
-		return -1;
-	autofd theirs = pair[0];
-	autofd ours = pair[1];
-	int fds[] = { theirs, tree, objects, -1 };
-	uint64_t cookie = s->number | (uint64_t)s->generation << 32;
-	if (sandbox_spawn_request(s->host->spawner_socket.fd, cookie, &spec, fds, e) < 0)
-		return -1;
-	s->init = fd_take(&ours);
+	}
 	s->sandbox_pending = true;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "executor/verdict.h"
 #include "runner/revocable.h"
+#include "runner/slot_box.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -199,6 +200,7 @@ void slot_worker_ended(struct role *r, int status)
 	fd_close(&s->socket.fd);
 	fd_close(&s->init);
 	s->sandbox_pending = false; /* if it comes all the same, it finds its worker gone */
+	slot_box_forget(s);
 	s->state = SLOT_ENDING;
 	mend_journal(s);
 	role_signal(&s->fetcher, SIGKILL);
