@@ -58,7 +58,8 @@ int journal_event(struct journal *j, struct err *e, const char *kind, ...)
 	va_end(ap);
 	if (r < 0 || buf_char(&b, '\n', e) < 0 || fd_write_all(j->events, b.p, b.len, e) < 0)
 		return err_wrap(e, "journal event %s", kind);
-	ring(j);
+	if (strcmp(kind, "end") == 0)
+		ring(j);
 	return 0;
 }
 

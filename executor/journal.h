@@ -30,7 +30,7 @@ enum { JOURNAL_VERSION = 1, JOURNAL_LINE_MAX = 8 << 10 };
 
 struct journal {
 	int log, events; /* borrowed, O_APPEND */
-	int doorbell;    /* eventfd rung after each append; -1 none */
+	int doorbell;    /* eventfd rung when there is something to ship; -1 none */
 	uint64_t off;    /* bytes of log so far */
 };
 
@@ -42,7 +42,8 @@ int journal_init(struct journal *j, int log, int events, int doorbell, struct er
 int journal_log(struct journal *j, const void *p, size_t n, struct err *e)
 	__attribute__((nonnull(1, 4), warn_unused_result));
 
-/* Append a record: kind, then pairs of strings key, value, ended by NULL. One write, then ring. */
+/* Append a record: kind, then pairs of strings key, value, ended by NULL. One write. Only "end" rings:
+ * what the others say is of no use to a forge without it. */
 int journal_event(struct journal *j, struct err *e, const char *kind, ...)
 	__attribute__((nonnull(1, 2, 3), sentinel, warn_unused_result));
 
