@@ -9,6 +9,7 @@
 #include "executor/script.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -302,6 +303,8 @@ static int run(struct step *s, struct err *e)
 		return -1;
 	fd_close(&out);
 	fd_close(&err);
+	malloc_trim(
+		0); /* what the payload and the filters needed is not kept while the script runs */
 	return pump_until_done(s, e);
 }
 
