@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from courser import Binaries, Courser, Daemon, TestUser
+from courser import TMP, Binaries, Courser, Daemon, TestUser
 from tests.bench import tree
 from tests.forge.git_server import GitServer, Repo
 from tests.forge.gitlab import GitLab
@@ -113,7 +113,7 @@ class Floor:
 
     def __init__(self, machine: Machine, gitlab: GitLab, account: dict[str, Any], *mode: str) -> None:
         self.runner = gitlab.add_runner()
-        self.directory = tempfile.TemporaryDirectory(prefix="cf-", dir="/tmp")
+        self.directory = tempfile.TemporaryDirectory(prefix="cf-", dir=TMP)
         path = Path(self.directory.name)
         path.chmod(0o755)
         asked = [r for r in gitlab.requests("POST", "/jobs/request$") if b"last_update" in r.body][-1]
@@ -324,8 +324,9 @@ def watch(daemon: Daemon, job: Job) -> dict[str, int]:
 
 
 def complete(trace: bytes, text: bytes, secrets: list[str]) -> bool:
-    """Whether the log is the text, masked, each line behind a time stamp."""
-    lines = re.sub(rb"^\S+Z [0-9a-f]{2}[OE] ", b"", trace, flags=re.MULTILINE)
+    """Whether the log is the text, masked, each line behind a time stamp ("+": it continues the one before)."""
+    lines = re.sub(rb"\n\S+Z [0-9a-f]{2}[OE]\+", b"", trace)
+    lines = re.sub(rb"^\S+Z [0-9a-f]{2}[OE] ", b"", lines, flags=re.MULTILINE)
     masked = re.sub("|".join(secrets).encode(), b"[MASKED]", text)
     return masked in lines
 
@@ -364,7 +365,7 @@ def redactor(machine: Machine) -> Iterator[bool]:
 def sandbox(machine: Machine) -> Iterator[bool]:
     """From the request of a sandbox to the exec of its init, beside the bare namespaces, mounts and exec."""
     ours, bare = [], []
-    with tempfile.TemporaryDirectory(prefix="cs-", dir="/tmp") as directory:
+    with tempfile.TemporaryDirectory(prefix="cs-", dir=TMP) as directory:
         place = Path(directory)
         (place / "tree").mkdir()
         for _ in range(6):
