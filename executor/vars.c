@@ -1,6 +1,7 @@
 #include "executor/vars.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -84,7 +85,7 @@ static int key_check(const struct var *var, struct err *e)
 	if (strchr(key, '='))
 		return err_set(e, EINVAL, "variable \"%.64s\": a name cannot hold \"=\"", key);
 	if (var->flags & VAR_FILE)
-		return key[0] != '.' && !strchr(key, '/')
+		return key[0] != '.' && !strchr(key, '/') && strlen(key) <= NAME_MAX
 			       ? 0
 			       : err_set(e, EINVAL, "variable \"%.64s\": not a name for a file",
 					 key);

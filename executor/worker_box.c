@@ -129,7 +129,8 @@ int worker_box_open(struct worker *w, struct err *e)
 
 int worker_box_file(struct worker *w, const char *name, const void *p, size_t n, struct err *e)
 {
-	autofd fd = fd_sealed(name, p, n, e);
+	autofd fd = fd_sealed("file", p, n,
+			      e); /* the variable's name may be longer than one of those */
 	if (fd < 0 || sandbox_init_file(w->box.init, name, fd, e) < 0)
 		return err_wrap(e, "file variable %s", name);
 	w->box.files++;

@@ -8,6 +8,7 @@
 #include "executor/secrets.h"
 #include "executor/sources.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -177,27 +178,51 @@ static enum ending ending_of(enum sources_fault f)
 	return rows[f];
 }
 
-static int run_hook(struct worker *w, const char *name, const char *operators, struct err *e)
+/* One script of a hook: the job's lines or the operator's. What it came to is in the verdict. */
+static int run_hook_script(struct worker *w, const char *name, const char *const *lines, size_t n)
 {
-	const char *lines[1] = { operators };
-	struct worker_step s = { .name = name, .until = STOP_CANCEL };
-	for (size_t i = 0; i < w->job->nhooks; i++) {
-		if (strcmp(w->job->hooks[i].name, name) != 0)
-			continue;
-		s.lines = w->job->hooks[i].lines;
-		s.nlines = w->job->hooks[i].nlines;
-		if (worker_step_run(w, &s, e) < 0)
-			return -1;
-		if (s.code || s.stopped)
-			return err_set(e, EIO, "%s: exit status %d", name, s.code);
+	struct err e = { 0 };
+	struct worker_step s = { .name = name, .lines = lines, .nlines = n, .until = STOP_CANCEL };
+	if (worker_step_run(w, &s, &e) < 0)
+		return fail(w, e.code == E2BIG ? ENDING_CONFIG : ENDING_INFRA, &e);
+	if (s.stopped)
+		worker_stop_verdict(w);
+	else if (s.code && verdict_set(&w->verdict, ENDING_SCRIPT, "exit status %d", s.code)) {
+		w->verdict.exit_code = s.code;
+		verdict_evidence(&w->verdict, "%s; last command: %s", name, s.last_command);
 	}
-	if (!operators[0])
-		return 0;
-	s.lines = lines;
-	s.nlines = 1;
-	if (worker_step_run(w, &s, e) < 0)
-		return -1;
-	return s.code ? err_set(e, EIO, "%s of the runner: exit status %d", name, s.code) : 0;
+	return s.stopped || s.code ? -1 : 0;
+}
+
+static int run_jobs_hook(struct worker *w, const char *name)
+{
+	for (size_t i = 0; i < w->job->nhooks; i++) {
+		const struct job_hook *h = &w->job->hooks[i];
+		if (strcmp(h->name, name) == 0 && h->nlines &&
+		    run_hook_script(w, name, h->lines, h->nlines) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int run_operators_hook(struct worker *w, const char *name, const char *script)
+{
+	return script[0] ? run_hook_script(w, name, &script, 1) : 0;
+}
+
+/* The operator's go around the job's. */
+static int before_sources(struct worker *w)
+{
+	static const char name[] = "pre_get_sources_script";
+	int r = run_operators_hook(w, name, w->settings.pre_get_sources);
+	return r < 0 ? -1 : run_jobs_hook(w, name);
+}
+
+static int after_sources(struct worker *w)
+{
+	static const char name[] = "post_get_sources_script";
+	int r = run_jobs_hook(w, name);
+	return r < 0 ? -1 : run_operators_hook(w, name, w->settings.post_get_sources);
 }
 
 static int get(struct worker *w, const struct sources_plan *plan)
@@ -219,13 +244,11 @@ static int get(struct worker *w, const struct sources_plan *plan)
 		.watch_fd = loop_fd(w->loop),
 		.arg = w,
 	};
-	if (hooks && run_hook(w, "pre_get_sources_script", w->settings.pre_get_sources, &e) < 0)
-		return fail(w, ENDING_SCRIPT, &e);
+	if (hooks && before_sources(w) < 0)
+		return -1;
 	if (sources_get(&s, &e) < 0)
 		return fail(w, ending_of(s.fault), &e);
-	if (hooks && run_hook(w, "post_get_sources_script", w->settings.post_get_sources, &e) < 0)
-		return fail(w, ENDING_SCRIPT, &e);
-	return 0;
+	return hooks ? after_sources(w) : 0;
 }
 
 int worker_sources(struct worker *w)

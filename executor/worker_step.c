@@ -8,6 +8,7 @@
 #include "executor/flags.h"
 #include "executor/script.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
@@ -19,6 +20,7 @@ enum {
 	PIPE_BYTES = 1 << 20,
 	READ_BYTES = 256 << 10,
 	SCRIPT_MAX = 8 << 20,
+	SCRIPT_NAME = 64,
 	ENVIRON_MAX = 4 << 20,
 	QUIET_MS = 1000, /* a line without its end is shown after this long */
 	KILL_MS = 2000,  /* how long a pipe may stay open after SIGKILL */
@@ -231,6 +233,17 @@ static int build_text(const struct worker *w, const struct worker_step *spec, st
 	return script_build(&script, out, e);
 }
 
+/* The step's name as that of a file: what the forge calls it may be no name of one. */
+static void script_file(const char *step, char *out)
+{
+	size_t n = 0;
+	for (; step[n] && n < SCRIPT_NAME - 1; n++)
+		out[n] = isalnum((unsigned char)step[n]) || (n && step[n] == '-') ? step[n] : '_';
+	if (n == 0)
+		out[n++] = '_';
+	out[n] = '\0';
+}
+
 static int start(struct step *s, int out, int err, struct err *e)
 {
 	const struct worker *w = s->w;
@@ -243,8 +256,9 @@ static int start(struct step *s, int out, int err, struct err *e)
 	buf_wipe(&env);
 	if (variables < 0)
 		return -1;
-	char path[256];
-	snprintf(path, sizeof path, "%s/%s", SANDBOX_SCRIPTS, s->spec->name);
+	char name[SCRIPT_NAME], path[256];
+	script_file(s->spec->name, name);
+	snprintf(path, sizeof path, "%s/%s", SANDBOX_SCRIPTS, name);
 	const char *argv[] = { w->settings.shell, path, NULL };
 	struct sandbox_run run = {
 		.id = 1,
@@ -252,7 +266,7 @@ static int start(struct step *s, int out, int err, struct err *e)
 		.cwd = w->project_dir,
 		.env = variables,
 		.script = script,
-		.script_name = s->spec->name,
+		.script_name = name,
 		.out = out,
 		.err = err,
 	};
