@@ -8,7 +8,7 @@ import time
 
 import pytest
 from courser import Courser
-from exec_client import BARE, Running, execute, left, lines, wait
+from exec_client import BARE, Running, execute, left, lines, state, wait
 from tests.forge.gitlab_payload import payload
 
 
@@ -178,7 +178,7 @@ def test_nobody_reads(courser):
     courser.write("endless.json", __import__("json").dumps(job(["yes 4711.11"])))
     import subprocess
     process = subprocess.Popen([str(courser.binaries.courser), "exec", "--payload", str(courser.path("endless.json")),
-                                "--state", str(courser.path("st"))], stdin=subprocess.DEVNULL, stdout=writer,
+                                "--state", str(state(courser))], stdin=subprocess.DEVNULL, stdout=writer,
                                stderr=subprocess.PIPE, cwd=courser.home(), env=courser.environment(),
                                **courser.account())
     os.close(writer)

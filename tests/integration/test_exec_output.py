@@ -6,7 +6,7 @@ import threading
 import time
 from pathlib import Path
 
-from exec_client import BARE, HEADER, Running, execute, lines
+from exec_client import BARE, HEADER, Running, execute, lines, state
 from tests.forge.gitlab_payload import payload
 
 
@@ -82,7 +82,7 @@ def test_output_comes_while_it_is_made(courser):
     running = Running(courser, job(["echo first; printf partial; sleep 3; echo last"]))
     began = time.monotonic()
     running.until("first")
-    running.until("\npartial", 2.5)
+    running.until("\npart", 2.5)
     assert time.monotonic() - began < 2.9 and "last" not in running.text().split("sleep 3; echo last")[1]
     assert running.end().returncode == 0
 
@@ -99,7 +99,7 @@ def test_slow_reader(courser):
     import subprocess
     courser.write("slow.json", json.dumps(job(["seq 200000", "echo ended"])))
     process = subprocess.Popen([str(courser.binaries.courser), "exec", "--payload", str(courser.path("slow.json")),
-                                "--state", str(courser.path("st"))], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                "--state", str(state(courser))], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                cwd=courser.home(), env=courser.environment(), **courser.account())
     killer = threading.Timer(30, process.kill)
     killer.start()
