@@ -3,6 +3,7 @@
 
 #include "executor/redact_escape.h"
 #include "executor/redact_range.h"
+#include "executor/redact_scan.h"
 #include "executor/redact_set.h"
 
 #include <errno.h>
@@ -16,23 +17,8 @@ enum {
 	HOLD_LOOK = 12,       /* log2 of how often that is looked at, bytes */
 	SHALLOW = 8,          /* a match of fewer bytes is left to the gate to find again */
 	AWAKE_MIN = 16,       /* how many bytes the automata read at least */
-	AWAKE_MAX = 4096,
+	AWAKE_MAX = 64 << 10,
 	CUT_MIN = 8, /* shortest beginning of a secret that is masked when the stream is cut */
-};
-
-/* A lane's place: the state, and where the bytes that led to it stood. */
-struct lane {
-	uint32_t state;
-	uint32_t mask;  /* of ring's size */
-	uint32_t *ring; /* low halves of offsets */
-	uint64_t seen;
-};
-
-/* One reading of the stream. */
-struct scan {
-	struct lane lanes[LANES];
-	struct pattern pattern;
-	bool space; /* the last byte was white space */
 };
 
 /* While nothing has begun, the automata sleep and the gate looks ahead. */
@@ -58,39 +44,8 @@ struct redactor {
 	uint64_t esc_from, esc_to;   /* that escape */
 	struct ranges hits, spoiled; /* spoiled: escapes that have a hit in them */
 	struct watch watch;
-	uint64_t again_to; /* patterns have seen what stands before this */
-	bool in_mask;      /* the last that went out was a mask */
+	bool in_mask; /* the last that went out was a mask */
 };
-
-static void scan_reset(struct scan *s)
-{
-	for (int i = 0; i < LANES; i++)
-		s->lanes[i].state = 0;
-	pattern_reset(&s->pattern);
-	s->space = false;
-}
-
-static int scan_init(struct scan *s, const struct redact_set *set, struct err *e)
-{
-	for (int i = 0; i < LANES; i++) {
-		uint32_t size = 64;
-		while (size < set->lanes[i].longest)
-			size *= 2;
-		uint32_t *ring = calloc(size, sizeof *ring);
-		if (!ring)
-			return err_set(e, ENOMEM, "out of memory");
-		free(s->lanes[i].ring);
-		s->lanes[i].ring = ring;
-		s->lanes[i].mask = size - 1;
-	}
-	return 0;
-}
-
-static void scan_done(struct scan *s)
-{
-	for (int i = 0; i < LANES; i++)
-		free(s->lanes[i].ring);
-}
 
 struct redactor *redactor_new(const struct redact_set *set, struct err *e)
 {
@@ -114,6 +69,8 @@ struct redactor *redactor_new(const struct redact_set *set, struct err *e)
 		redactor_free(r);
 		return NULL;
 	}
+	r->main.hits = r->within.hits = &r->hits;
+	r->main.limit = UINT64_MAX;
 	scan_reset(&r->main);
 	return r;
 }
@@ -133,99 +90,24 @@ void redactor_free(struct redactor *r)
 	free(r);
 }
 
-/* The offset of the byte that came `back` bytes before the next one; near: any offset close to it. */
-static uint64_t lane_offset(const struct lane *l, uint32_t back, uint64_t near)
-{
-	uint32_t low = l->ring[(l->seen - back) & l->mask];
-	return near - (uint32_t)((uint32_t)near - low);
-}
-
-static void found(struct redactor *r, struct scan *s, uint64_t from, uint64_t to)
-{
-	if (s == &r->within && from >= r->esc_to)
-		return; /* the main reading finds it */
-	if (s == &r->within)
-		ranges_add(&r->spoiled, r->esc_from, r->esc_to);
-	ranges_add(&r->hits, from, to);
-	pattern_touched(&s->pattern, to);
-}
-
-static inline void lane_step(struct redactor *r, struct scan *s, enum redact_lane which,
-			     unsigned char c, uint64_t at)
-{
-	const struct automaton *a = &r->set->lanes[which];
-	struct lane *l = &s->lanes[which];
-	uint32_t state = automaton_step(a, l->state, c);
-	l->state = state;
-	if (!state)
-		return; /* nothing has begun: nobody asks where */
-	l->ring[l->seen++ & l->mask] = (uint32_t)at;
-	uint32_t len = a->states[state].out;
-	if (len)
-		found(r, s, lane_offset(l, len, at), at + 1);
-}
-
-static inline void scan_byte(struct redactor *r, struct scan *s, unsigned char c, uint64_t at)
-{
-	bool space = redact_is_space(c);
-	if (c == '\0' || (space && s->space))
-		return;
-	s->space = space;
-	if (space)
-		c = ' ';
-	else
-		lane_step(r, s, LANE_DENSE, c, at);
-	lane_step(r, s, LANE_TEXT, c, at);
-	if (s == &r->within || at >= r->again_to)
-		pattern_step(&r->set->words, &s->pattern, c, at, &r->hits);
-}
-
-/* Where the oldest match that is not yet one may have begun; UINT64_MAX nowhere. next: the offset
- * that s reads next. */
-static uint64_t scan_hold(const struct redactor *r, const struct scan *s, uint64_t next)
-{
-	uint64_t hold = pattern_hold(&r->set->words, &s->pattern);
-	for (int i = 0; i < LANES; i++) {
-		const struct lane *l = &s->lanes[i];
-		uint32_t depth = r->set->lanes[i].states[l->state].depth;
-		uint64_t from = depth ? lane_offset(l, depth, next) : UINT64_MAX;
-		hold = from < hold ? from : hold;
-	}
-	return hold;
-}
-
-/* A match that began too long ago is given up, for shorter ones that began later. */
-static void scan_limit(struct redactor *r, struct scan *s)
-{
-	for (int i = 0; i < LANES; i++) {
-		struct lane *l = &s->lanes[i];
-		const struct automaton *a = &r->set->lanes[i];
-		while (l->state &&
-		       r->pos - lane_offset(l, a->states[l->state].depth, r->pos) > HOLD_MAX)
-			l->state = automaton_fail(a, l->state);
-	}
-	uint64_t hold = pattern_hold(&r->set->words, &s->pattern);
-	if (hold != UINT64_MAX && r->pos - hold > HOLD_MAX)
-		pattern_reset(&s->pattern);
-}
-
 static void within_end(struct redactor *r, bool cut)
 {
-	if (r->reads_within)
+	if (r->reads_within && r->within.pattern.active)
 		pattern_end(&r->within.pattern, cut, &r->hits);
 	r->reads_within = false;
 }
 
-static void within_byte(struct redactor *r, unsigned char c, uint64_t at)
+/* The reading from within an escape goes on, until nothing is left that began in it. */
+static void within_read(struct redactor *r, const unsigned char *p, size_t n, uint64_t at)
 {
 	size_t before = r->hits.n;
-	scan_byte(r, &r->within, c, at);
-	if (r->hits.n != before && at < r->esc_to)
+	bool inside = at < r->esc_to;
+	scan_run(r->set, &r->within, p, n, at);
+	if (r->within.found || (r->hits.n != before && inside))
 		ranges_add(&r->spoiled, r->esc_from, r->esc_to);
-	if (at + 1 < r->esc_to)
-		return;
-	uint64_t hold = scan_hold(r, &r->within, at + 1);
-	if ((hold >= r->esc_to && !r->within.pattern.active) || at - r->esc_from > HOLD_MAX)
+	r->within.found = false;
+	uint64_t hold = scan_hold(r->set, &r->within, at + n);
+	if ((hold >= r->esc_to && !r->within.pattern.active) || at + n - r->esc_from > HOLD_MAX)
 		within_end(r, false);
 }
 
@@ -237,11 +119,13 @@ static bool read_escape(struct redactor *r, const unsigned char *p, size_t n, bo
 		return false;
 	within_end(r, false);
 	r->reads_within = esc.n > 1;
-	scan_reset(&r->within);
+	if (r->reads_within)
+		scan_reset(&r->within);
 	r->esc_from = r->pos;
 	r->esc_to = r->pos + esc.n;
-	for (size_t i = 1; i < esc.n && r->reads_within; i++)
-		within_byte(r, p[i], r->pos + i);
+	r->within.limit = r->esc_to;
+	if (r->reads_within)
+		within_read(r, p + 1, esc.n - 1, r->pos + 1);
 	r->pos = r->esc_to;
 	return true;
 }
@@ -272,7 +156,6 @@ static void look_ahead(struct redactor *r, const unsigned char *p, uint64_t end)
 		gate_look(&r->set->gate, w->view, p, (size_t)(end - r->pos));
 		if (!v->limit) {
 			w->seen = false;
-			w->quota = AWAKE_MIN;
 			wake(r, r->pos + (v->dense.raw ? v->dense.raw : 1));
 			return;
 		}
@@ -303,11 +186,13 @@ static void doze(struct redactor *r)
 {
 	const struct scan *s = &r->main;
 	struct watch *w = &r->watch;
-	if (r->reads_within || s->pattern.active || r->pos < r->again_to || !r->set->gate.window ||
-	    lane_depth(r, LANE_TEXT) >= SHALLOW || lane_depth(r, LANE_DENSE) >= SHALLOW ||
+	w->awake_to = r->pos + AWAKE_MIN; /* if not now, then later */
+	if (r->reads_within || s->pattern.active || r->pos < r->main.again_to ||
+	    !r->set->gate.window || lane_depth(r, LANE_TEXT) >= SHALLOW ||
+	    lane_depth(r, LANE_DENSE) >= SHALLOW ||
 	    r->set->words.lower.states[s->pattern.state].depth >= SHALLOW)
 		return;
-	uint64_t from = scan_hold(r, s, r->pos);
+	uint64_t from = scan_hold(r->set, s, r->pos);
 	from = from < r->pos ? from : r->pos;
 	if (from <= w->woke_at)
 		return;
@@ -317,21 +202,34 @@ static void doze(struct redactor *r)
 	scan_reset(&r->main);
 }
 
-/* One byte or one escape. False: an escape that is not all there waits for the rest of it. */
-static bool read_one(struct redactor *r, const unsigned char *p, size_t n, bool last)
+/* How many of the n bytes at p are read before somebody has to look: at an escape, or at pos. */
+static size_t run_length(const struct redactor *r, const unsigned char *p, size_t n)
+{
+	uint64_t to = (r->pos | ((1U << HOLD_LOOK) - 1)) + 1;
+	if (r->watch.awake_to > r->pos && r->watch.awake_to < to)
+		to = r->watch.awake_to;
+	to = r->reads_within ? r->pos + 1 : to;
+	n = to - r->pos < n ? (size_t)(to - r->pos) : n;
+	const unsigned char *esc = memchr(p, ESC, n);
+	return esc ? (size_t)(esc - p) : n;
+}
+
+/* Some bytes or one escape. False: an escape that is not all there waits for the rest of it. */
+static bool read_some(struct redactor *r, const unsigned char *p, size_t n, bool last)
 {
 	uint64_t from = r->pos;
 	if (*p == ESC) {
 		if (!read_escape(r, p, n, last))
 			return false;
 	} else {
+		size_t len = run_length(r, p, n);
 		if (r->reads_within)
-			within_byte(r, *p, r->pos);
-		scan_byte(r, &r->main, *p, r->pos);
-		r->pos++;
+			within_read(r, p, len, r->pos);
+		scan_run(r->set, &r->main, p, len, r->pos);
+		r->pos += len;
 	}
 	if (from >> HOLD_LOOK != r->pos >> HOLD_LOOK)
-		scan_limit(r, &r->main);
+		scan_limit(r->set, &r->main, r->pos, HOLD_MAX);
 	if (r->pos >= r->watch.awake_to)
 		doze(r);
 	return true;
@@ -346,7 +244,7 @@ static void read_on(struct redactor *r, bool last)
 		size_t i = (size_t)(r->pos - r->base);
 		if (r->watch.asleep)
 			look_ahead(r, p + i, end);
-		else if (!read_one(r, p + i, r->in.len - i, last))
+		else if (!read_some(r, p + i, r->in.len - i, last))
 			break;
 	}
 }
@@ -406,7 +304,7 @@ static int emit_next(struct redactor *r, uint64_t safe, size_t *at, struct buf *
 /* All before the oldest offset that may still become part of a hit goes out. */
 static int emit(struct redactor *r, struct buf *out, struct err *e)
 {
-	uint64_t safe = scan_hold(r, &r->main, r->pos);
+	uint64_t safe = scan_hold(r->set, &r->main, r->pos);
 	if (r->pos < safe)
 		safe = r->pos;
 	if (r->reads_within && r->esc_from < safe)
@@ -437,27 +335,13 @@ int redactor_feed(struct redactor *r, const void *in, size_t n, struct buf *out,
 	return 0;
 }
 
-/* The stream was cut: what has matched half of a needle, and at least CUT_MIN bytes, is masked. */
-static void cut_lane(struct redactor *r, enum redact_lane which)
-{
-	const struct automaton *a = &r->set->lanes[which];
-	const struct lane *l = &r->main.lanes[which];
-	for (uint32_t s = l->state; s; s = automaton_fail(a, s)) {
-		uint32_t depth = a->states[s].depth;
-		if (depth >= CUT_MIN && depth >= automaton_lacks(a, s)) {
-			ranges_add(&r->hits, lane_offset(l, depth, r->pos), r->pos);
-			return;
-		}
-	}
-}
-
 int redactor_flush(struct redactor *r, bool cut, struct buf *out, struct err *e)
 {
 	read_on(r, true);
 	within_end(r, cut);
 	pattern_end(&r->main.pattern, cut, &r->hits);
-	for (int i = 0; cut && i < LANES; i++)
-		cut_lane(r, (enum redact_lane)i);
+	if (cut)
+		scan_cut(r->set, &r->main, r->pos, CUT_MIN);
 	scan_reset(&r->main);
 	int result = emit(r, out, e);
 	r->in_mask = r->watch.asleep = false;
@@ -477,7 +361,7 @@ int redactor_switch(struct redactor *r, const struct redact_set *next, struct bu
 	r->reads_within = false;
 	r->set = next;
 	r->watch.asleep = r->watch.seen = false;
-	r->again_to = r->pos;
+	r->main.again_to = r->pos;
 	r->pos = r->base;
 	read_on(r, false);
 	return emit(r, out, e);

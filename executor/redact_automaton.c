@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROW = 256, STATES_MAX = 1 << 24, LACKS_TODO = 1024 };
+enum { STATES_MAX = 1 << 23, ROWS_MAX = 64 << 10, LACKS_TODO = 1024 };
 
 void *region_take(struct redact_region *r, size_t n, struct err *e)
 {
@@ -80,20 +80,44 @@ static void expand(struct automaton *a, struct span *spans, uint32_t s, const st
 		lo = end;
 		many++;
 	}
-	state->next_many = first << 8 | (many & 255);
+	state->next_many = many ? first << 8 | (many & 255) : 0;
 }
 
-static void rows_fill(struct automaton *a)
+/* Number the classes of bytes: those that lead on from a state with a row, and all others. */
+static void columns_number(struct automaton *a)
 {
-	for (uint32_t s = 0; s < a->dense; s++) {
-		uint32_t *row = a->rows + (size_t)s * ROW;
-		uint32_t first = a->states[s].next_many >> 8;
-		uint32_t end = s ? first + (a->states[s].next_many & 255) : a->dense;
-		if (s)
-			memcpy(row, a->rows, ROW * sizeof *row);
-		for (uint32_t i = s ? first : 1; i < end; i++)
-			row[a->states[i].fail_byte & 255] = i;
+	memset(a->column, 0, sizeof a->column);
+	a->classes = 1;
+	for (uint32_t i = 1; i < a->nstates; i++) {
+		unsigned char c = (unsigned char)a->states[i].fail_byte;
+		bool leads = a->dense == a->nstates || a->states[i].depth <= 2;
+		if (leads && !a->column[c])
+			a->column[c] = a->dense * a->classes++;
 	}
+}
+
+/* Every state gets a row when there is room for that. */
+static void columns_fill(struct automaton *a)
+{
+	uint32_t few = a->dense;
+	a->dense = a->nstates;
+	columns_number(a);
+	if ((size_t)a->dense * a->classes <= ROWS_MAX)
+		return;
+	a->dense = few;
+	columns_number(a);
+}
+
+/* The row of a state, after that of where it fails to. */
+static void row_fill(struct automaton *a, uint32_t s)
+{
+	uint32_t *row = a->rows + s, fail = automaton_fail(a, s);
+	uint32_t first = a->states[s].next_many >> 8;
+	uint32_t end = s ? first + (a->states[s].next_many & 255) : a->quiet;
+	for (uint32_t class = 0; s && class < a->classes; class ++)
+		row[class * a->dense] = a->rows[class * a->dense + fail];
+	for (uint32_t i = s ? first : 1; i < end; i++)
+		row[a->column[a->states[i].fail_byte & 255]] = i;
 }
 
 /* The states by depth, into order. False: out of memory. */
@@ -117,11 +141,14 @@ static void fails_fill(struct automaton *a, const uint32_t *order)
 {
 	for (uint32_t k = 0; k < a->nstates; k++) {
 		uint32_t s = order[k], first = a->states[s].next_many >> 8;
-		uint32_t end = s ? first + (a->states[s].next_many & 255) : a->dense;
+		uint32_t end = s ? first + (a->states[s].next_many & 255) : a->quiet;
+		if (s < a->dense)
+			row_fill(a, s);
 		for (uint32_t i = s ? first : 1; i < end; i++) {
 			unsigned char c = (unsigned char)a->states[i].fail_byte;
 			uint32_t f = s ? automaton_step(a, automaton_fail(a, s), c) : 0;
-			a->states[i].fail_byte = f << 8 | c;
+			bool hard = s && (f >= a->dense || (a->states[i].next_many & 255) > 1);
+			a->states[i].fail_byte = f << 8 | c | (hard ? AUTOMATON_HARD : 0);
 			if (!a->states[i].out)
 				a->states[i].out = a->states[f].out;
 		}
@@ -139,7 +166,7 @@ static void states_fill(struct automaton *a, struct span *spans, uint32_t *todo,
 		uint32_t s = todo[--n], first = a->nstates;
 		expand(a, spans, s, needles);
 		if (s == 0)
-			a->dense = a->nstates;
+			a->dense = a->quiet = a->nstates;
 		for (uint32_t i = a->nstates; i-- > first;)
 			todo[n++] = i;
 	}
@@ -152,6 +179,7 @@ static int build(struct automaton *a, const struct needle *needles, size_t n, ui
 	for (size_t i = 0; i < n; i++)
 		a->longest = needles[i].n > a->longest ? needles[i].n : a->longest;
 	states_fill(a, spans, todo, needles);
+	columns_fill(a);
 	return order_fill(a, todo) ? 0 : -1;
 }
 
@@ -172,14 +200,29 @@ int automaton_build(struct automaton *a, struct needle *needles, size_t *n, stru
 	if (!good)
 		err_set(e, ENOMEM, "out of memory");
 	else
-		a->rows = region_take(r, (size_t)a->dense * ROW * sizeof *a->rows, e);
+		a->rows = region_take(r, (size_t)a->dense * a->classes * sizeof *a->rows, e);
 	good = good && a->rows;
 	if (good) {
-		rows_fill(a);
 		fails_fill(a, order);
+		for (uint32_t s = 1; s < a->quiet; s++)
+			if (a->states[s].out)
+				a->quiet = 0;
 	}
 	free(order);
 	return good ? 0 : -1;
+}
+
+uint32_t automaton_search(const struct automaton *a, uint32_t state, unsigned char c)
+{
+	while (state >= a->dense) {
+		const struct automaton_state *s = &a->states[state];
+		uint32_t i = s->next_many >> 8, end = i + (s->next_many & 255);
+		for (; i < end; i++)
+			if ((unsigned char)a->states[i].fail_byte == c)
+				return i;
+		state = automaton_fail(a, state);
+	}
+	return a->rows[a->column[c] + state];
 }
 
 uint32_t automaton_lacks(const struct automaton *a, uint32_t state)

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#ifdef __x86_64__
+#if defined __x86_64__ && !defined REDACT_PORTABLE
 #include <immintrin.h>
 #endif
 
@@ -41,7 +41,7 @@ static size_t squeeze_plain(unsigned char *to, const unsigned char *p, uint64_t 
 	return n;
 }
 
-#ifdef __x86_64__
+#if defined __x86_64__ && !defined REDACT_PORTABLE
 __attribute__((target("avx2"))) static void mark_avx2(struct marks *ret, const unsigned char *p)
 {
 	uint64_t got[3][2];
@@ -104,7 +104,7 @@ static const struct engine *engine(void)
 	if (chosen.mark)
 		return &chosen;
 	chosen = (struct engine){ mark_plain, squeeze_plain };
-#ifdef __x86_64__
+#if defined __x86_64__ && !defined REDACT_PORTABLE
 	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) {
 		shuffles_fill();
 		chosen = (struct engine){ mark_avx2, squeeze_avx2 };

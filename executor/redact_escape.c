@@ -1,8 +1,6 @@
 /* Terminal escape sequences. */
 #include "executor/redact_escape.h"
 
-#include <string.h>
-
 enum { ESC = 0x1b, BEL = 0x07, CAN = 0x18, SUB = 0x1a };
 
 static bool between(unsigned char c, unsigned char from, unsigned char to)
@@ -51,7 +49,8 @@ static size_t any_len(const unsigned char *s, size_t n)
 		return 0;
 	if (s[1] == '[')
 		return csi_len(s, n);
-	return s[1] && strchr("]PX^_", s[1]) ? string_len(s, n) : short_len(s, n);
+	bool string = s[1] == ']' || s[1] == 'P' || s[1] == 'X' || s[1] == '^' || s[1] == '_';
+	return string ? string_len(s, n) : short_len(s, n);
 }
 
 bool escape_parse(const unsigned char *s, size_t n, bool last, struct escape *ret)

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#ifdef __x86_64__
+#if defined __x86_64__ && !defined REDACT_PORTABLE
 #include <immintrin.h>
 #endif
 
@@ -161,7 +161,7 @@ int gate_build(struct redact_set *set, struct err *e)
 	return needles_enter(&set->gate, set, e);
 }
 
-#ifdef __x86_64__
+#if defined __x86_64__ && !defined REDACT_PORTABLE
 /* The first offset from i on, before end, at which the nibbles of three bytes fit; rounded down. */
 __attribute__((target("avx2"))) static size_t skip_avx2(const struct gate *g,
 							const unsigned char *p, size_t i,
@@ -194,7 +194,7 @@ __attribute__((target("avx2"))) static size_t skip_avx2(const struct gate *g,
 
 static size_t word_skip(const struct gate *g, const unsigned char *p, size_t i, size_t end)
 {
-#ifdef __x86_64__
+#if defined __x86_64__ && !defined REDACT_PORTABLE
 	if (__builtin_cpu_supports("avx2"))
 		return skip_avx2(g, p, i, end);
 #endif

@@ -47,8 +47,10 @@ static bool simple_step(struct pattern_run *r, const struct symbol *s)
 	if (r->n < want->min)
 		run_take(r, s);
 	r->hold = r->start;
-	if (r->n >= want->min)
+	if (r->n >= want->min) {
 		run_mask(r, s);
+		r->hold = UINT64_MAX; /* from here on sure_go_on has it */
+	}
 	return true;
 }
 
@@ -172,10 +174,10 @@ enum { K_LABEL, K_DASHES, K_SEARCH, K_BODY, K_END_LABEL, K_END_DASHES };
 static bool key_label(struct pattern_run *r, const struct symbol *s)
 {
 	if (s->c == '-') {
-		r->label[r->n] = '\0';
+		bool is_key = memmem(r->label, r->n, "PRIVATE KEY", 11);
 		r->phase = K_DASHES;
 		r->n = 1;
-		return strstr(r->label, "PRIVATE KEY");
+		return is_key;
 	}
 	r->label[r->n++] = (char)s->c;
 	return s->class & C_LABEL && r->n < PATTERN_LABEL;
@@ -230,12 +232,22 @@ static bool key_end(struct pattern_run *r, const struct symbol *s)
 
 static bool key_step(struct pattern_run *r, const struct symbol *s)
 {
+	/* Most bytes: not by way of a table. */
+	if (r->phase == K_SEARCH)
+		return key_search(r, s);
+	if (r->phase == K_LABEL)
+		return key_label(r, s);
 	static bool (*const phases[])(struct pattern_run *, const struct symbol *) = {
-		[K_LABEL] = key_label, [K_DASHES] = key_dashes, [K_SEARCH] = key_search,
-		[K_BODY] = key_body,   [K_END_LABEL] = key_end, [K_END_DASHES] = key_end,
+		[K_DASHES] = key_dashes,
+		[K_BODY] = key_body,
+		[K_END_LABEL] = key_end,
+		[K_END_DASHES] = key_end,
 	};
 	return phases[r->phase](r, s);
 }
+
+/* Kinds whose step is simple_step. */
+enum { SIMPLE = 1 << PREFIX | 1 << LONG | 1 << NPM | 1 << PYPI | 1 << AWS | 1 << PARAM };
 
 static bool (*const steps[KINDS])(struct pattern_run *, const struct symbol *) = {
 	[PREFIX] = simple_step, [LONG] = simple_step,       [NPM] = simple_step,
@@ -267,7 +279,7 @@ void pattern_start(struct pattern *p, unsigned char before)
 void pattern_reset(struct pattern *p)
 {
 	p->state = 0;
-	p->active = 0;
+	p->active = p->sure = 0;
 	p->seen = 0;
 	for (unsigned i = 1; i <= 3; i++)
 		p->ring[PATTERN_RING - i] = ' ';
@@ -323,22 +335,41 @@ static void begin(const struct words *set, struct pattern *p, unsigned kind, con
 	p->active = (uint16_t)(p->active | 1U << slot);
 }
 
-static void run_all(struct pattern *p, struct symbol *s)
+static inline __attribute__((always_inline)) void run_all(struct pattern *p, struct symbol *s)
 {
-	for (unsigned left = p->active; left; left &= left - 1) {
+	for (unsigned left = p->active & ~(unsigned)p->sure; left; left &= left - 1) {
 		s->kind = (enum kind)__builtin_ctz(left);
-		if (!steps[s->kind](&p->runs[s->kind], s))
+		struct pattern_run *r = &p->runs[s->kind];
+		if (!steps[s->kind](r, s))
 			p->active = (uint16_t)(p->active & ~(1U << s->kind));
+		else if (r->sure && SIMPLE >> s->kind & 1)
+			p->sure = (uint16_t)(p->sure | 1U << s->kind);
 	}
+	p->sure_to = s->at + 1;
 }
 
-void pattern_more(const struct words *set, struct pattern *p, struct ranges *hits)
+/* Runs that mask already and have only to see where their class ends: all of them in one. */
+static void sure_go_on(struct pattern *p, unsigned lasts, const struct symbol *s)
+{
+	unsigned ends = p->sure & ~lasts;
+	p->active = (uint16_t)(p->active & ~ends);
+	p->sure = (uint16_t)(p->sure & ~ends);
+	if (p->sure)
+		ranges_add(s->hits, p->sure_to, s->at + 1);
+}
+
+void pattern_go_on(const struct words *set, struct pattern *p, uint64_t last, struct ranges *hits)
+{
+	struct symbol s = { (unsigned char)last, set->classes[last & 255], last >> 8, KINDS, hits };
+	if (p->sure)
+		sure_go_on(p, set->lasts[last & 255], &s);
+	run_all(p, &s);
+}
+
+void pattern_begin(const struct words *set, struct pattern *p, uint64_t last, struct ranges *hits)
 {
 	const struct automaton *a = &set->lower;
-	uint64_t last = p->ring[(p->seen - 1) % PATTERN_RING];
 	struct symbol s = { (unsigned char)last, set->classes[last & 255], last >> 8, KINDS, hits };
-	if (p->active)
-		run_all(p, &s);
 	for (uint32_t t = p->state; a->states[t].out; t = automaton_fail(a, t))
 		if (set->kinds[t])
 			begin(set, p, set->kinds[t] - 1U, &s, a->states[t].depth);
@@ -371,6 +402,8 @@ uint64_t pattern_hold(const struct words *set, const struct pattern *p)
 	uint32_t depth = set->lower.states[p->state].depth;
 	if (depth)
 		hold = p->ring[(p->seen - depth) % PATTERN_RING] >> 8;
+	if (p->sure && p->sure_to < hold)
+		hold = p->sure_to;
 	for (unsigned left = p->active; left; left &= left - 1) {
 		const struct pattern_run *r = &p->runs[__builtin_ctz(left)];
 		hold = r->hold < hold ? r->hold : hold;

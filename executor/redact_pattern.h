@@ -21,6 +21,8 @@ struct pattern_run {
 struct pattern {
 	uint32_t state;
 	uint16_t active;             /* bits: kinds that have begun */
+	uint16_t sure;               /* of them: those that mask on while their class lasts */
+	uint64_t sure_to;            /* so far to this offset */
 	uint64_t seen;               /* bytes */
 	uint64_t ring[PATTERN_RING]; /* the last bytes: offset << 8 | byte */
 	struct pattern_run runs[KINDS];
@@ -34,20 +36,15 @@ void pattern_start(struct pattern *p, unsigned char before) __attribute__((nonnu
 /* The byte before the one at offset at, one of the last few; the last one when at is behind all. */
 unsigned char pattern_before(const struct pattern *p, uint64_t at) __attribute__((nonnull));
 
-/* What pattern_step leaves to be done when a word ends or something has begun. */
-void pattern_more(const struct words *s, struct pattern *p, struct ranges *hits)
+/*
+ * For every byte of text (white space is ' '): step p->state by it in s->lower, put last, its offset << 8
+ * | the byte, into p->ring[p->seen++ % PATTERN_RING]. Then pattern_go_on if p->active, and pattern_begin
+ * if something ends in the state. The caller does that, who has better places for them than memory.
+ */
+void pattern_go_on(const struct words *s, struct pattern *p, uint64_t last, struct ranges *hits)
 	__attribute__((nonnull));
-
-/* The next byte c (white space is ' '), which stands at offset at. Inline: once for every byte. */
-static inline void pattern_step(const struct words *s, struct pattern *p, unsigned char c,
-				uint64_t at, struct ranges *hits)
-{
-	uint32_t state = automaton_step(&s->lower, p->state, s->folded[c]);
-	p->ring[p->seen++ % PATTERN_RING] = at << 8 | c;
-	p->state = state;
-	if (p->active || (state && s->lower.states[state].out))
-		pattern_more(s, p, hits);
-}
+void pattern_begin(const struct words *s, struct pattern *p, uint64_t last, struct ranges *hits)
+	__attribute__((nonnull));
 
 /* A registered value was found that ends at offset to. */
 void pattern_touched(struct pattern *p, uint64_t to) __attribute__((nonnull));

@@ -24,16 +24,6 @@ static bool grow(struct ranges *r)
 	return true;
 }
 
-/* The usual case: the last range grows. */
-static bool extend_last(struct ranges *r, uint64_t from, uint64_t to)
-{
-	struct range *last = r->n > r->head ? &r->v[r->n - 1] : NULL;
-	if (!last || last->from > from || last->to < from || last->to > to)
-		return false;
-	last->to = to;
-	return true;
-}
-
 /* In place of the ranges [first, end). */
 static void replace(struct ranges *r, size_t first, size_t end, const struct range *with)
 {
@@ -51,12 +41,10 @@ static void replace(struct ranges *r, size_t first, size_t end, const struct ran
 	r->n = first + 1 + behind;
 }
 
-void ranges_add(struct ranges *r, uint64_t from, uint64_t to)
+void ranges_join(struct ranges *r, uint64_t from, uint64_t to)
 {
 	struct range all = { from, to };
 	size_t end = r->n, first;
-	if (extend_last(r, from, to))
-		return;
 	while (end > r->head && r->v[end - 1].from > to)
 		end--;
 	for (first = end; first > r->head && r->v[first - 1].to >= all.from; first--) {

@@ -20,8 +20,19 @@ struct ranges {
 	bool failed; /* out of memory: latched until somebody looks */
 };
 
-/* Join [from, to) with what it overlaps or touches. Quick near the end. */
-void ranges_add(struct ranges *r, uint64_t from, uint64_t to) __attribute__((nonnull));
+/* ranges_add for what is not the usual case. */
+void ranges_join(struct ranges *r, uint64_t from, uint64_t to) __attribute__((nonnull));
+
+/* Join [from, to) with what it overlaps or touches. Quick near the end; inline, for the usual case: the
+ * last range grows. */
+static inline void ranges_add(struct ranges *r, uint64_t from, uint64_t to)
+{
+	struct range *last = r->n > r->head ? &r->v[r->n - 1] : NULL;
+	if (last && last->from <= from && last->to >= from && last->to <= to)
+		last->to = to;
+	else
+		ranges_join(r, from, to);
+}
 
 /* The first range, NULL when there is none; take it away. */
 const struct range *ranges_first(const struct ranges *r) __attribute__((nonnull));

@@ -164,6 +164,10 @@ int words_build(struct words *s, const char *const *prefixes, struct redact_regi
 	for (unsigned c = 0; c < 256; c++)
 		s->classes[c] = class_of((unsigned char)c);
 	for (unsigned c = 0; c < 256; c++)
+		for (unsigned kind = 0; kind < KINDS; kind++)
+			if (s->classes[c] & words_runs[kind].class)
+				s->lasts[c] = (uint16_t)(s->lasts[c] | 1U << kind);
+	for (unsigned c = 0; c < 256; c++)
 		s->folded[c] = words_lower((unsigned char)c);
 	return 0;
 }

@@ -41,6 +41,7 @@ struct words {
 	size_t nneedles;
 	uint8_t *kinds;      /* by state: the kind that begins there, + 1 */
 	uint16_t *classes;   /* by byte */
+	uint16_t lasts[256]; /* by byte: bits, the kinds of words_runs whose class has it */
 	uint8_t folded[256]; /* by byte: in lower case */
 };
 

@@ -1,0 +1,50 @@
+/* One reading of a stream: where the automata of both lanes and the patterns stand in it. */
+#ifndef EXECUTOR_REDACT_SCAN_H
+#define EXECUTOR_REDACT_SCAN_H
+
+#include "executor/redact_set.h"
+
+/* A lane's place: the state, and where the bytes that led to it stood. */
+struct lane {
+	uint32_t state;
+	uint32_t mask;  /* of ring's size */
+	uint32_t *ring; /* low halves of offsets */
+	uint64_t seen;
+};
+
+struct scan {
+	struct lane lanes[LANES];
+	struct pattern pattern;
+	struct ranges *hits; /* what is found goes there */
+	uint64_t limit;      /* a needle that begins from here on is another reading's */
+	uint64_t again_to;   /* patterns have seen what stands before this */
+	bool space;          /* the last byte was white space */
+	bool found;          /* a needle was; latched until somebody looks */
+};
+
+/* Starts zeroed; again with another set: the states then mean nothing until scan_reset. */
+int scan_init(struct scan *s, const struct redact_set *set, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+void scan_done(struct scan *s) __attribute__((nonnull));
+
+/* Nothing has begun. */
+void scan_reset(struct scan *s) __attribute__((nonnull));
+
+/* Read p[0..n), which stands at offset at, as text. */
+void scan_run(const struct redact_set *set, struct scan *s, const unsigned char *p, size_t n,
+	      uint64_t at) __attribute__((nonnull));
+
+/* Where the oldest match that is not yet one may have begun; UINT64_MAX nowhere. next: the offset
+ * that s reads next. */
+uint64_t scan_hold(const struct redact_set *set, const struct scan *s, uint64_t next)
+	__attribute__((nonnull));
+
+/* A match that began more than max bytes before next is given up, for shorter ones that began later. */
+void scan_limit(const struct redact_set *set, struct scan *s, uint64_t next, uint64_t max)
+	__attribute__((nonnull));
+
+/* The stream was cut at next: what has matched half of a needle, and at least least bytes, is a hit. */
+void scan_cut(const struct redact_set *set, struct scan *s, uint64_t next, uint32_t least)
+	__attribute__((nonnull));
+
+#endif
