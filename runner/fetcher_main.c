@@ -6,6 +6,7 @@
  * that the next fetcher does not mend.
  */
 #include "base/clock.h"
+#include "base/coverage.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "executor/git_fetch.h"
@@ -116,6 +117,7 @@ static bool serve(const struct fetch_request *q, const struct fetch_settings *s,
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 			_exit(1);
 		git_fetch_serve(FD_WORKER, FD_MIRROR, q, s, r.watch);
+		coverage_flush();
 		_exit(0);
 	}
 	bool more = r.pid > 0 ? watch_transfer(&r) : err_sys(e, "fork") == 0;
