@@ -44,14 +44,15 @@ void bulletin_close(struct bulletin *b) __attribute__((nonnull));
 void bulletin_changed(struct bulletin *b) __attribute__((nonnull));
 /* A configuration was read, a good one or not. */
 void bulletin_reloaded(struct bulletin *b, bool ok) __attribute__((nonnull));
-void bulletin_health(struct bulletin *b, const struct courier_health *h) __attribute__((nonnull));
+void bulletin_health(struct bulletin *b, const struct courier_health *from)
+	__attribute__((nonnull));
 void bulletin_started(struct bulletin *b, const struct slot_label *l) __attribute__((nonnull));
 void bulletin_ended(struct bulletin *b, const char *name, const struct slot_label *l,
 		    const struct slot_result *r) __attribute__((nonnull));
 void bulletin_restarted(struct bulletin *b, const char *role) __attribute__((nonnull));
 
 /* Every job that is here, for control_ops.status. */
-int bulletin_status(const struct bulletin *b, struct control_reply *r, struct err *e)
+int bulletin_status(const struct bulletin *b, struct control_reply *to, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 #endif

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <fts.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -169,24 +170,32 @@ static bool hides(const struct etc_hidden *h, const char *name)
 	return false;
 }
 
-/* The walk: each directory once, by what is open; a path can only become longer. */
-static int watch_below(int watch, const char *path, const struct etc_hidden *h, struct err *e)
+/* A directory is watched before it is read; one that went, or may not be read, holds nothing. */
+static int watch_one(int watch, const char *path, struct err *e)
 {
 	enum { MASK = IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB | IN_ONLYDIR | IN_DONT_FOLLOW };
+	if (inotify_add_watch(watch, path, MASK) >= 0 || errno == ENOENT || errno == EACCES)
+		return 0;
+	return err_sys(e, "%s", path);
+}
+
+static int watch_all(int watch, const struct etc_hidden *h, struct err *e)
+{
+	char etc[] = "/etc";
+	char *const roots[] = { etc, NULL };
+	FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	if (!walk)
+		return err_sys(e, "%s", etc);
 	int r = 0;
-	DIR *d = opendir(path);
-	if (!d)
-		return errno == ENOENT || errno == EACCES ? 0 : err_sys(e, "%s", path);
-	if (inotify_add_watch(watch, path, MASK) < 0)
-		r = err_sys(e, "%s", path);
-	for (struct dirent *entry; r == 0 && (entry = readdir(d)) != NULL;) {
-		char below[PATH_MAX];
-		if (entry->d_type != DT_DIR || is_dots(entry->d_name) || hides(h, entry->d_name))
+	for (FTSENT *at; r == 0 && (at = fts_read(walk)) != NULL;) {
+		if (at->fts_info != FTS_D)
 			continue;
-		if (snprintf(below, sizeof below, "%s/%s", path, entry->d_name) < PATH_MAX)
-			r = watch_below(watch, below, h, e);
+		if (at->fts_level > FTS_ROOTLEVEL && hides(h, at->fts_name))
+			fts_set(walk, at, FTS_SKIP);
+		else
+			r = watch_one(watch, at->fts_path, e);
 	}
-	closedir(d);
+	fts_close(walk);
 	return r;
 }
 
@@ -195,7 +204,7 @@ int etc_watch(const struct etc_hidden *h, struct err *e)
 	autofd watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (watch < 0)
 		return err_sys(e, "inotify");
-	return watch_below(watch, "/etc", h, e) < 0 ? err_wrap(e, "watch") : fd_take(&watch);
+	return watch_all(watch, h, e) < 0 ? err_wrap(e, "watch") : fd_take(&watch);
 }
 
 /* A whiteout of an overlay: what is below by this name does not exist. */
