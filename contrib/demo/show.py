@@ -130,7 +130,14 @@ def project(server: GitServer) -> Repo:
 
 
 def register(courser: Courser, gitlab: GitLab) -> Path:
-    return courser.config_for(gitlab, concurrent=4, listen_address="", check_interval=1, shutdown_timeout=3)
+    """Settings as a person writes them; the registration is added by courser itself."""
+    config = courser.write_config(concurrent=4, listen_address="", check_interval=1, shutdown_timeout=3)
+    token = courser.write("token", gitlab.token + "\n")
+    done = courser.command("register", "--config", config, "--url", gitlab.url, "--token-file", token,
+                           "--name", "demo", "--state", courser.path("st"))
+    if done.returncode:
+        raise RuntimeError(f"courser register: {done.stderr.decode()}")
+    return config
 
 
 def phases(job: Job) -> dict[str, float]:
