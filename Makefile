@@ -75,10 +75,12 @@ $(BUILD)/lib$(1).a: $(call obj,$(filter-out %_main.c,$(wildcard $(1)/*.c)))
 endef
 $(foreach d,$(FOLDERS),$(eval $(call archive,$(d))))
 
-static_if = $(if $(filter init,$(1)),$(if $(SAN),,-static-pie),-pie)
+# Roles of which there is one a job, or that are copied for each job: no libraries to map, relocate and share.
+STATIC := $(if $(SAN),,init worker spawner)
+static_if = $(if $(filter $(STATIC),$(1)),-static-pie,$(if $(filter init,$(1)),,-pie))
 define role
 $(call binary,$(1)): $(call obj,$(filter %/$(1)_main.c,$(MAINS))) $(ARCHIVES)
-	$$(call say,ld,$$@)$(CC) $(call static_if,$(1)) -o $$@ $$^ $(ALL_LDFLAGS) $(if $(LIBS_$(1)),$(shell pkg-config --libs $(LIBS_$(1))))
+	$$(call say,ld,$$@)$(CC) $(call static_if,$(1)) -o $$@ $$^ $(ALL_LDFLAGS) $(if $(LIBS_$(1)),$(shell pkg-config $(if $(filter $(STATIC),$(1)),--static) --libs $(LIBS_$(1))))
 endef
 $(foreach r,$(ROLES),$(eval $(call role,$(r))))
 
