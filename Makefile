@@ -69,14 +69,12 @@ $(BUILD)/%.o: %.c
 
 define archive
 $(BUILD)/lib$(1).a: $(call obj,$(filter-out %_main.c,$(wildcard $(1)/*.c)))
-	@mkdir -p $$(@D)
-	@rm -f $$@
+	@mkdir -p $$(@D); rm -f $$@
 	$$(call say,ar,$$@)ar rcs $$@ $$^
 endef
 $(foreach d,$(FOLDERS),$(eval $(call archive,$(d))))
 
-# Roles of which there is one a job, or that are copied for each job: no libraries to map, relocate and share.
-STATIC := $(if $(SAN),,init worker spawner)
+STATIC := $(if $(SAN),,init worker spawner) # one a job, or copied for each: no libraries to map and relocate
 static_if = $(if $(filter $(STATIC),$(1)),-static-pie,$(if $(filter init,$(1)),,-pie))
 define role
 $(call binary,$(1)): $(call obj,$(filter %/$(1)_main.c,$(MAINS))) $(ARCHIVES)

@@ -52,7 +52,7 @@ class Machine:
 
     def __init__(self, build: Path, stack: ExitStack) -> None:
         self.build = build
-        self.binaries = stack.enter_context(Binaries(build))
+        self.binaries = stack.enter_context(Binaries(build, "/tmp"))
         self.floor = self.binaries.path / "floor_bench"
         self.floor.write_bytes((build / "bench" / "floor_bench").read_bytes())
         self.floor.chmod(0o755)
