@@ -161,6 +161,20 @@ def test_killed_command(courser):
     assert wait(lambda: not courser.processes() and not Courser.alive("sleep 4711.10"), 8), "nobody wants its end"
 
 
+def test_what_is_left_is_removed_by_the_daemon(courser, as_user, gitlab):
+    script = ["mkdir -p a/b; echo x > a/b/c; chmod 700 a .; echo begun", "sleep 4711.12"]
+    running = Running(courser, payload(script, variables={**BARE, "GIT_STRATEGY": "empty"}))
+    running.until("$ sleep")
+    worker = running.role("worker")
+    running.process.kill()
+    os.kill(worker, signal.SIGKILL)
+    running.end()
+    assert len(left(courser)) == 1 and wait(lambda: not courser.processes())
+    daemon = courser.run(courser.config_for(gitlab), state=state(courser))
+    assert wait(lambda: left(courser) == []), daemon.log()
+    assert daemon.stop() == 0
+
+
 def test_hostile_trees_are_removed(courser, as_user):
     script = ["mkdir -p d/e && echo x > d/e/f && chmod 000 d/e d && chmod 000 .", "ln -s / /builds/group/project.tmp/l"]
     done = execute(courser, payload(script, variables={**BARE, "GIT_STRATEGY": "empty"}))
