@@ -283,10 +283,11 @@ static void read_answer(void)
 			_exit(0);
 		n += (size_t)r;
 		in[n] = '\0';
-		if (end || !(end = strstr(in, "\r\n\r\n")))
+		char *blank = end ? NULL : strstr(in, "\r\n\r\n");
+		if (!blank)
 			continue;
-		end += 4;
-		snprintf(run.answer.head, sizeof run.answer.head, "%.*s", (int)(end - in), in);
+		end = blank + 4;
+		snprintf(run.answer.head, sizeof run.answer.head, "%.*s", (int)(blank + 4 - in), in);
 		run.answer.n = strtoul(header("\nContent-Length: ", length, sizeof length), NULL,
 				       10);
 		run.answer.body = end;
