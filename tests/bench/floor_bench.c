@@ -275,22 +275,22 @@ static const char *header(const char *name, char *out, size_t size)
 static void read_answer(void)
 {
 	static char in[ANSWER_MAX];
-	char length[32], *end = NULL;
-	size_t n = 0;
-	while (!end || n < (size_t)(end - in) + run.answer.n) {
+	char length[32];
+	size_t n = 0, head = 0;
+	while (!head || n < head + run.answer.n) {
 		ssize_t r = read(run.sock, in + n, sizeof in - 1 - n);
 		if (r <= 0)
 			_exit(0);
 		n += (size_t)r;
 		in[n] = '\0';
-		char *blank = end ? NULL : strstr(in, "\r\n\r\n");
+		const char *blank = head ? NULL : strstr(in, "\r\n\r\n");
 		if (!blank)
 			continue;
-		end = blank + 4;
-		snprintf(run.answer.head, sizeof run.answer.head, "%.*s", (int)(blank + 4 - in), in);
+		head = (size_t)(blank - in) + 4;
+		snprintf(run.answer.head, sizeof run.answer.head, "%.*s", (int)head, in);
 		run.answer.n = strtoul(header("\nContent-Length: ", length, sizeof length), NULL,
 				       10);
-		run.answer.body = end;
+		run.answer.body = in + head;
 	}
 	run.answer.status = (int)strtol(in + strlen("HTTP/1.1 "), NULL, 10);
 }
