@@ -80,10 +80,9 @@ int worker_report(struct worker *w, struct err *e)
 	if (w->log.broken.code)
 		verdict_set(&w->verdict, ENDING_INFRA, "%s", w->log.broken.msg);
 	if (trace_finish(w->trace, e) < 0)
-		verdict_set(&w->verdict, ENDING_INFRA, "%s", e->msg);
+		return -1;
 	say_times(w);
 	say_verdict(w);
-	if (joblog_commit(&w->log, e) < 0)
-		verdict_set(&w->verdict, ENDING_INFRA, "%s", e->msg);
-	return close_journal(w, e);
+	/* a log that cannot be written is closed by the supervisor, which keeps room for that */
+	return joblog_commit(&w->log, e) < 0 ? -1 : close_journal(w, e);
 }
