@@ -73,7 +73,9 @@ struct gitlab_next gitlab_trace_next(const struct gitlab_trace *t, uint64_t now_
 		return at(t, now_ms, GITLAB_SEND, now_ms);
 	if (left)
 		return at(t, now_ms, GITLAB_SEND, t->heard_ms + gap_ms(t));
-	return at(t, now_ms, GITLAB_ALIVE, t->heard_ms + GITLAB_SILENCE_MS);
+	return at(t, now_ms, GITLAB_ALIVE,
+		  t->heard_ms + (t->interval_ms <= WATCHED_MS ? GITLAB_WATCHED_SILENCE_MS
+							      : GITLAB_SILENCE_MS));
 }
 
 static void over(struct gitlab_trace *t, bool delivered, const char *text)

@@ -13,8 +13,9 @@
 #include <stdint.h>
 
 enum {
-	GITLAB_CHUNK = 1 << 20,        /* the most bytes of one PATCH */
-	GITLAB_SILENCE_MS = 30 * 1000, /* never silent for longer: a cancel must be heard */
+	GITLAB_CHUNK = 1 << 20,               /* the most bytes of one PATCH */
+	GITLAB_SILENCE_MS = 30 * 1000,        /* never silent for longer: a cancel must be heard */
+	GITLAB_WATCHED_SILENCE_MS = 5 * 1000, /* while somebody looks, who may press Cancel */
 	GITLAB_FINAL_TRIES = 10,
 };
 

@@ -186,6 +186,7 @@ static void on_accepted(void *arg, const struct courier_accepted *a)
 	slot_go(s);
 	if (in->ops && in->ops->started)
 		in->ops->started(in->arg, s);
+	changed(in);
 }
 
 static void on_dropped(void *arg, const struct courier_dropped *d)

@@ -92,9 +92,9 @@ def test_a_large_log_arrives_whole(gitlab, courser):
 @pytest.mark.parametrize("graceful", [True, False])
 def test_cancel_at_the_forge(gitlab, courser, snooze, graceful):
     courser.start(gitlab)
-    job = gitlab.queue(script=["echo started; trap 'echo told' INT TERM; " + snooze],
+    job = gitlab.queue(script=["echo started-$((0)); trap 'echo told' INT TERM; " + snooze],
                        after_script=["echo cleaned up $CI_JOB_STATUS"])
-    job.wait_trace("started")
+    job.wait_trace("started-0")
     began = time.monotonic()
     job.cancel(graceful)
     until(lambda: not courser.alive(snooze), 12, "the script is dead")
@@ -107,9 +107,9 @@ def test_cancel_at_the_forge(gitlab, courser, snooze, graceful):
 
 def test_cancel_by_the_operator(gitlab, courser, snooze, as_user):
     daemon = courser.start(gitlab)
-    job = gitlab.queue(script=["echo started", snooze])
-    other = gitlab.queue(script=["echo started", snooze])
-    job.wait_trace("started"), other.wait_trace("started")
+    job = gitlab.queue(script=["echo started-$((0))", snooze])
+    other = gitlab.queue(script=["echo started-$((0))", snooze])
+    job.wait_trace("started-0"), other.wait_trace("started-0")
     shown = courser.command("status", "--json", "--state", daemon.state)
     assert shown.returncode == 0, shown.stderr
     rows = {row["job"]: row for row in map(json.loads, shown.stdout.splitlines())}
@@ -135,8 +135,8 @@ def test_cancel_by_the_operator(gitlab, courser, snooze, as_user):
 def test_sigterm_drains_and_a_second_interrupts(gitlab, courser, snooze, as_user):
     port = free_port()
     daemon = courser.start(gitlab, listen_address=f"127.0.0.1:{port}")
-    job = gitlab.queue(script=["echo started; sleep 1; echo finished"])
-    job.wait_trace("started")
+    job = gitlab.queue(script=["echo started-$((0)); sleep 1; echo finished"])
+    job.wait_trace("started-0")
     until(lambda: get(port, "/readyz")[0] == 200, message="ready")
     daemon.signal(signal.SIGTERM)
     daemon.wait_log("draining")
@@ -147,8 +147,8 @@ def test_sigterm_drains_and_a_second_interrupts(gitlab, courser, snooze, as_user
 
     daemon = courser.start(gitlab)
     ended(late)
-    long = gitlab.queue(script=["echo started", snooze])
-    long.wait_trace("started")
+    long = gitlab.queue(script=["echo started-$((0))", snooze])
+    long.wait_trace("started-0")
     daemon.signal(signal.SIGTERM)
     daemon.wait_log("draining")
     daemon.signal(signal.SIGTERM)
@@ -175,8 +175,8 @@ def test_reload_good_and_bad(gitlab, courser):
         daemon.signal(signal.SIGHUP)
         daemon.wait_log("the configuration is in force")
         ended(second.queue(script=["echo on the new one"]))
-        running = gitlab.queue(script=["echo started; sleep 1.5; echo finished"])
-        running.wait_trace("started")
+        running = gitlab.queue(script=["echo started-$((0)); sleep 1.5; echo finished"])
+        running.wait_trace("started-0")
         good["runners"] = good["runners"][1:]
         courser.write_config(**good)
         daemon.signal(signal.SIGHUP)

@@ -72,15 +72,15 @@ def test_supervisor_killed_and_the_job_ends_meanwhile(gitlab, courser):
 
 def test_supervisor_and_worker_killed(gitlab, courser, snooze, as_user):
     first = courser.start(gitlab)
-    job = gitlab.queue(script=["echo before the end", snooze])
-    job.wait_trace("before the end")
+    job = gitlab.queue(script=["echo before-$((0))-end", snooze])
+    job.wait_trace("before-0-end")
     first.kill()
     kill(role(courser, "worker"))
     until(lambda: not courser.alive(snooze), message="the sandbox is gone")
     second = courser.run(first.config)
     ended(job, "failed")
     assert job.failure_reason == "runner_system_failure" and "the runner was stopped" in job.text
-    assert len(lines_of(job, "before the end")) == 1
+    assert len(lines_of(job, "before-0-end")) == 1
     until(lambda: not job_directories(second), message="the directory is gone")
     ended(gitlab.queue(script=["true"]))
     assert second.stop() == 0
@@ -104,8 +104,8 @@ def test_supervisor_killed_between_offer_and_accept(gitlab, courser, processed):
 
 def test_a_job_that_the_forge_took_back_while_nobody_looked(gitlab, courser, snooze):
     first = courser.start(gitlab)
-    job = gitlab.queue(script=["echo started", snooze])
-    job.wait_trace("started")
+    job = gitlab.queue(script=["echo started-$((0))", snooze])
+    job.wait_trace("started-0")
     first.kill()
     job.cancel(graceful=False)
     second = courser.run(first.config)
@@ -119,8 +119,8 @@ def test_the_registration_is_gone_after_the_restart(courser):
     with GitLab() as old, GitLab() as new:
         first = courser.start(old)
         running = ticking(old, 20)
-        torn = old.queue(script=["echo torn; sleep 60"])
-        torn.wait_trace("torn")
+        torn = old.queue(script=["echo torn-$((0)); sleep 60"])
+        torn.wait_trace("torn-0")
         first.kill()
         pids = {pid: Path(f"/proc/{pid}/fd").resolve() for pid in roles(courser, "worker")}
         victim = next(pid for pid in pids if any(
@@ -144,8 +144,8 @@ def test_the_registration_is_gone_after_the_restart(courser):
 
 def test_worker_killed(gitlab, courser, snooze, as_user):
     daemon = courser.start(gitlab)
-    job = gitlab.queue(script=["echo before the end", snooze])
-    job.wait_trace("before the end")
+    job = gitlab.queue(script=["echo before-$((0))-end", snooze])
+    job.wait_trace("before-0-end")
     kill(role(courser, "worker"))
     ended(job, "failed")
     assert job.failure_reason == "runner_system_failure" and "the worker of this job died" in job.text
@@ -227,10 +227,9 @@ def test_recorder_killed(gitlab, courser):
 
 def test_init_killed(gitlab, courser, snooze, as_user):
     daemon = courser.start(gitlab)
-    job = gitlab.queue(script=["echo before the end", snooze])
-    job.wait_trace("before the end")
-    inner = courser.alive(snooze)
-    init = until(lambda: inits(inner), message="the sandbox's init")[0]
+    job = gitlab.queue(script=["echo before-$((0))-end", snooze])
+    job.wait_trace("before-0-end")
+    init = until(lambda: inits(courser.alive(snooze)), message="the sandbox's init")[0]
     kill(init)
     ended(job, "failed")
     assert job.failure_reason in ("runner_system_failure", "script_failure")

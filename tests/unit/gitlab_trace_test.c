@@ -123,10 +123,10 @@ START_TEST(a_quiet_job_gives_signs_of_life)
 {
 	struct gitlab_next n = next();
 	ck_assert_int_eq(n.todo, GITLAB_WAIT);
-	ck_assert_uint_eq(n.at_ms, now + GITLAB_SILENCE_MS);
+	ck_assert_uint_eq(n.at_ms, now + GITLAB_WATCHED_SILENCE_MS);
 	now = n.at_ms;
 	expect(GITLAB_ALIVE, 0, 0);
-	ck_assert_int_eq(answer(200, ""), GITLAB_NO_NEWS);
+	ck_assert_int_eq(answer(200, "X-GitLab-Trace-Update-Interval: 60\r\n"), GITLAB_NO_NEWS);
 	ck_assert_uint_eq(next().at_ms, now + GITLAB_SILENCE_MS);
 }
 END_TEST
