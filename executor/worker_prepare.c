@@ -24,13 +24,13 @@ static int read_settings(struct worker *w, struct err *e)
 
 static int read_payload(struct worker *w, struct err *e)
 {
-	struct buf b = BUF(PAYLOAD_MAX + 1);
-	if (fd_read_all(WORKER_PAYLOAD, &b, e) < 0)
-		err_wrap(e, "payload");
-	else if (b.len > PAYLOAD_MAX)
-		err_set(e, E2BIG, "payload: larger than %d MiB", PAYLOAD_MAX >> 20);
-	else
+	struct buf b = BUF(PAYLOAD_MAX);
+	if (fd_read_all(WORKER_PAYLOAD, &b, e) == 0)
 		w->job = w->forge->parse(buf_cstr(&b), b.len, &w->arena, e);
+	else if (e->code == E2BIG)
+		err_set(e, E2BIG, "the payload is larger than %d MiB", PAYLOAD_MAX >> 20);
+	else
+		err_wrap(e, "payload");
 	buf_wipe(&b);
 	return w->job ? 0 : -1;
 }
