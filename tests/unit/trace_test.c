@@ -148,6 +148,7 @@ START_TEST(a_long_log_keeps_head_and_tail_and_says_so)
 		ck_assert_int_eq(trace_write(&s, line, (size_t)n, &e), 0);
 	}
 	ck_assert_int_eq(trace_finish(t, &e), 0);
+	trace_stream_done(&s);
 	trace_stream_init(&s, t, TRACE_RUNNER, TRACE_OUT);
 	ck_assert_int_eq(trace_write(&s, "verdict\n", 8, &e), 0);
 	ck_assert_int_eq(trace_commit(t, &e), 0);
