@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import fcntl
 import os
 import select
 import socket
@@ -108,10 +109,10 @@ class Keeper:
 
     def start(self, build: Path, argv: list[str], fds: list[int]) -> subprocess.Popen:
         def place() -> None:
-            high = [os.dup2(fd, 100 + i) for i, fd in enumerate(fds)]
+            high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in fds]  # above where they go, over none of them
             for i, fd in enumerate(high):
                 os.dup2(fd, FIRST_FD + i, inheritable=True)
-            os.closerange(FIRST_FD + len(fds), 256)
+            os.closerange(FIRST_FD + len(fds), 1 << 16)
 
         env = {key: value for key, value in os.environ.items() if key.endswith("SAN_OPTIONS")}
         with open(self.errors, "ab") as log:
