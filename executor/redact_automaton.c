@@ -136,6 +136,17 @@ static bool order_fill(const struct automaton *a, uint32_t *order)
 	return true;
 }
 
+/* Where a state goes when nothing fits, by where its parent goes. */
+static void fail_fill(struct automaton *a, uint32_t parent, uint32_t state)
+{
+	unsigned char c = (unsigned char)a->states[state].fail_byte;
+	uint32_t f = parent ? automaton_step(a, automaton_fail(a, parent), c) : 0;
+	bool hard = parent && (f >= a->dense || (a->states[state].next_many & 255) > 1);
+	a->states[state].fail_byte = f << 8 | c | (hard ? AUTOMATON_HARD : 0);
+	if (!a->states[state].out)
+		a->states[state].out = a->states[f].out;
+}
+
 /* Where a state goes when nothing fits: its parents come before it in order. */
 static void fails_fill(struct automaton *a, const uint32_t *order)
 {
@@ -144,14 +155,8 @@ static void fails_fill(struct automaton *a, const uint32_t *order)
 		uint32_t end = s ? first + (a->states[s].next_many & 255) : a->quiet;
 		if (s < a->dense)
 			row_fill(a, s);
-		for (uint32_t i = s ? first : 1; i < end; i++) {
-			unsigned char c = (unsigned char)a->states[i].fail_byte;
-			uint32_t f = s ? automaton_step(a, automaton_fail(a, s), c) : 0;
-			bool hard = s && (f >= a->dense || (a->states[i].next_many & 255) > 1);
-			a->states[i].fail_byte = f << 8 | c | (hard ? AUTOMATON_HARD : 0);
-			if (!a->states[i].out)
-				a->states[i].out = a->states[f].out;
-		}
+		for (uint32_t i = s ? first : 1; i < end; i++)
+			fail_fill(a, s, i);
 	}
 }
 

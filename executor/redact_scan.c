@@ -64,6 +64,12 @@ static inline void lane_step(struct scan *s, const struct automaton *a, struct l
 		found(s, a, *l, at);
 }
 
+/* A NUL, and blanks after the first, are not there. */
+static inline bool is_nothing(unsigned char c, bool again)
+{
+	return c == '\0' || again;
+}
+
 void scan_run(const struct redact_set *set, struct scan *s, const unsigned char *p, size_t n,
 	      uint64_t at)
 {
@@ -76,7 +82,7 @@ void scan_run(const struct redact_set *set, struct scan *s, const unsigned char 
 	for (size_t i = 0; i < n; i++, at++) {
 		unsigned char c = p[i];
 		bool space = c <= ' ' && redact_is_space(c);
-		if (c <= ' ' && (c == '\0' || (space && was)))
+		if (c <= ' ' && is_nothing(c, space && was))
 			continue;
 		was = space;
 		if (space)

@@ -68,11 +68,14 @@ static int roles(const char *self)
 
 int main(int argc, char **argv)
 {
+	int status = 0;
 	struct err e = { 0 };
 	struct priv priv;
 	struct source in = { STDIN_FILENO, input };
+	if (argc != 3)
+		return 64;
 	struct loop *l = loop_new(&e);
-	if (argc != 3 || !l || priv_init(&priv, ID_BASE, 1, &e) < 0)
+	if (!l || priv_init(&priv, ID_BASE, 1, &e) < 0)
 		return 64;
 	struct recorder_link_options o = {
 		.loop = l,
@@ -85,9 +88,10 @@ int main(int argc, char **argv)
 	link_ = recorder_link_open(&o, &e);
 	if (!link_ || loop_watch(l, &in, EPOLLIN, &e) < 0 || loop_until(l, &over, &e) < 0) {
 		fprintf(stderr, "recorder-link: %s\n", e.msg);
-		return 1;
+		status = 1;
 	}
-	recorder_link_close(link_);
+	if (link_)
+		recorder_link_close(link_);
 	loop_free(l);
-	return 0;
+	return status;
 }
