@@ -1,19 +1,17 @@
 #include "sandbox/seccomp.h"
 
-#include "base/fd.h"
-#include "sandbox/seccomp_table.h"
+#include "sandbox/seccomp_calls.h"
 
-#include <linux/audit.h>
+#include <errno.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
-/* BINARY: a tree instead of a list of comparisons. */
-enum { INSNS_MAX = 4096, INSNS_ROW = 8 + 2 * SECCOMP_VALUES, BINARY = 2 };
+enum { INSNS_ROW = 8 + 2 * SECCOMP_VALUES };
 
 bool seccomp_number(const char *name, int *ret, bool *known)
 {
@@ -28,63 +26,12 @@ bool seccomp_number(const char *name, int *ret, bool *known)
 	return true;
 }
 
-static int add_group(scmp_filter_ctx ctx, const struct seccomp_group *g, struct err *e)
-{
-	for (const char *const *name = g->names; *name; name++) {
-		int number;
-		bool known;
-		if (!seccomp_number(*name, &number, &known))
-			continue;
-		int r = seccomp_rule_add(ctx, g->action, number, 0);
-		if (r < 0 && r != -EEXIST)
-			return err_set(e, -r, "%s: %s", *name, strerror(-r));
-	}
-	return 0;
-}
-
 static const struct seccomp_profile *find(const char *name)
 {
 	for (size_t i = 0; i < seccomp_nprofiles; i++)
 		if (strcmp(seccomp_profiles[i].name, name) == 0)
 			return &seccomp_profiles[i];
 	return NULL;
-}
-
-/* The program as libseccomp writes it, read back. */
-static int export(scmp_filter_ctx ctx, struct sock_fprog *ret, struct err *e)
-{
-	autobuf code = BUF(INSNS_MAX * sizeof(struct sock_filter));
-	autofd fd = memfd_create("seccomp", MFD_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, "memfd");
-	int r = seccomp_export_bpf(ctx, fd);
-	if (r < 0)
-		return err_set(e, -r, "export: %s", strerror(-r));
-	if (lseek(fd, 0, SEEK_SET) < 0 || fd_read_all(fd, &code, e) < 0)
-		return err_wrap(e, "export");
-	ret->filter = malloc(code.len);
-	if (!ret->filter)
-		return err_set(e, ENOMEM, "export: out of memory");
-	memcpy(ret->filter, code.p, code.len);
-	ret->len = (unsigned short)(code.len / sizeof *ret->filter);
-	return 0;
-}
-
-static int build_calls(const struct seccomp_profile *p, struct sock_fprog *ret, struct err *e)
-{
-	scmp_filter_ctx ctx = seccomp_init(p->otherwise);
-	if (!ctx)
-		return err_set(e, ENOMEM, "out of memory");
-	int r = 0;
-	if (seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0 ||
-	    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, BINARY) < 0)
-		r = err_set(e, EINVAL, "attributes");
-	for (size_t i = 0; r == 0 && i < SECCOMP_GROUPS && p->groups[i].names; i++)
-		r = add_group(ctx, &p->groups[i], e);
-	if (r == 0)
-		r = export(ctx, ret, e);
-	seccomp_release(ctx);
-	return r;
 }
 
 /* Where the low half of argument i lies; x86-64 and arm64 are little-endian. */
@@ -161,7 +108,7 @@ int seccomp_build(const char *profile, struct seccomp_programs *ret, struct err 
 	const struct seccomp_profile *table = find(profile);
 	if (!table)
 		return err_set(e, EINVAL, "no seccomp profile %s", profile);
-	if (build_calls(table, &p.calls, e) < 0 || build_arguments(&p.arguments, e) < 0) {
+	if (seccomp_calls(table, &p.calls, e) < 0 || build_arguments(&p.arguments, e) < 0) {
 		seccomp_done(&p);
 		return err_wrap(e, "seccomp profile %s", profile);
 	}

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 /* Two programs that the kernel runs one after the other, the stricter answer wins: which calls
- * there are (built by libseccomp), and which arguments some of them may have. Heap memory. */
+ * there are (seccomp_calls.h), and which arguments some of them may have. Heap memory. */
 struct seccomp_programs {
 	struct sock_fprog calls, arguments;
 };
