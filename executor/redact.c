@@ -24,7 +24,7 @@ enum {
 /* While nothing has begun, the automata sleep and the gate looks ahead. */
 struct watch {
 	bool asleep;
-	uint8_t before; /* the byte of text before pos when asleep */
+	struct dense_back before; /* pos, when asleep */
 	uint64_t slept_at, woke_at;
 	uint64_t awake_to; /* not asleep again before this offset */
 	uint64_t quota;    /* bytes to stay awake: more when it keeps waking */
@@ -119,8 +119,10 @@ static bool read_escape(struct redactor *r, const unsigned char *p, size_t n, bo
 		return false;
 	within_end(r, false);
 	r->reads_within = esc.n > 1;
-	if (r->reads_within)
+	if (r->reads_within) {
 		scan_reset(&r->within);
+		scan_width_set(&r->within, scan_width(&r->main));
+	}
 	r->esc_from = r->pos;
 	r->esc_to = r->pos + esc.n;
 	r->within.limit = r->esc_to;
@@ -139,8 +141,7 @@ static void wake(struct redactor *r, uint64_t to)
 	w->quota = w->quota < AWAKE_MAX ? w->quota : AWAKE_MAX;
 	w->woke_at = r->pos;
 	w->awake_to = r->pos + w->quota > to ? r->pos + w->quota : to;
-	scan_reset(&r->main);
-	pattern_start(&r->main.pattern, w->before);
+	scan_start(&r->main, w->before);
 }
 
 /* Asleep: move on to what the gate finds. */
@@ -355,6 +356,12 @@ int redactor_switch(struct redactor *r, const struct redact_set *next, struct bu
 		return err_set(e, EINVAL, "masks are not built");
 	if (scan_init(&r->main, next, e) < 0 || scan_init(&r->within, next, e) < 0)
 		return -1;
+	if (r->watch.asleep)
+		scan_start(&r->main, r->watch.before);
+	else if (r->base < r->pos)
+		scan_width_set(&r->main, pattern_knows(&r->main.pattern, r->base)
+						 ? pattern_before(&r->main.pattern, r->base).run
+						 : DENSE_WRAP);
 	for (int i = 0; i < LANES; i++)
 		r->main.lanes[i].state = 0;
 	r->main.space = r->main.space && r->base == r->pos;

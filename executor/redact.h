@@ -8,6 +8,10 @@
  * Found are values that were registered, raw and in the encodings that tools print them in, through
  * colour codes, NULs and wrapping; and, registered or not, what has the form of a credential (token
  * prefixes, JWTs, private keys, passwords in URLs, signatures in queries, authorization headers).
+ * A value in base64 or hex is found across the end of a line when that may be a wrap: at least 16 bytes
+ * without white space stand before it. So the last letters of a line of words need not wait for the
+ * next line. Spaces and tabs within a line do not matter.
+ *
  * Not found: reversed, compressed or encrypted text, other character sets, base32, parts of a value,
  * and a value with terminal escapes in it that is printed inside another escape.
  */

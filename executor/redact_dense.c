@@ -224,11 +224,29 @@ size_t dense_raw(const struct dense *d, size_t i)
 	return lo * 64 + (size_t)__builtin_ctzll(bits);
 }
 
-unsigned char dense_before(const struct dense *d, size_t i)
+/* How many bytes stand before offset `to` of the piece, and no white space among them. */
+static unsigned run_before(const struct dense *d, size_t to)
 {
-	size_t to = dense_raw(d, i);
-	for (size_t at = i ? dense_raw(d, i - 1) + 1 : 0; at < to; at++)
-		if (d->space[at / 64] >> (at & 63) & 1)
-			return ' ';
-	return i ? d->text[i - 1] : d->before;
+	uint64_t below = (1ULL << (to & 63)) - 1;
+	unsigned run = 0;
+	for (size_t chunk = to / 64;; chunk--) {
+		uint64_t space = d->space[chunk] & below, keep = d->keep[chunk] & below;
+		if (space)
+			keep &= ~((2ULL << (63 - __builtin_clzll(space))) - 1);
+		run += (unsigned)__builtin_popcountll(keep);
+		if (space || run >= DENSE_WRAP)
+			return run;
+		if (chunk == 0)
+			return run + d->before.run;
+		below = ~0ULL;
+	}
+}
+
+struct dense_back dense_before(const struct dense *d, size_t i)
+{
+	unsigned run = run_before(d, dense_raw(d, i));
+	struct dense_back back = { ' ', (uint8_t)(run < DENSE_WRAP ? run : DENSE_WRAP) };
+	if (run)
+		back.byte = i ? d->text[i - 1] : d->before.byte;
+	return back;
 }

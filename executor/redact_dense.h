@@ -14,10 +14,18 @@ struct dense_escape {
 	bool csi;
 };
 
+enum { DENSE_WRAP = 16 }; /* shortest run of bytes that a program breaks off to wrap it */
+
+/* What a reader of text has before a byte. */
+struct dense_back {
+	uint8_t byte; /* ' ' for white space */
+	uint8_t run;  /* bytes since the last white space, DENSE_WRAP for more */
+};
+
 struct dense {
-	size_t n;             /* bytes of text */
-	size_t raw;           /* bytes of the piece that are covered */
-	unsigned char before; /* the byte that a reader of text saw before the piece */
+	size_t n;                 /* bytes of text */
+	size_t raw;               /* bytes of the piece that are covered */
+	struct dense_back before; /* the piece */
 	size_t nescapes;
 	struct dense_escape escapes[DENSE_ESCAPES];
 	uint64_t keep[DENSE_CHUNKS + 1], space[DENSE_CHUNKS + 1]; /* a bit a byte of the piece */
@@ -31,7 +39,7 @@ void dense_fill(struct dense *d, const unsigned char *p, size_t n) __attribute__
 /* Where byte i of the text stands in the piece, i < n. */
 size_t dense_raw(const struct dense *d, size_t i) __attribute__((nonnull));
 
-/* The byte that a reader of text sees before byte i of it: ' ' for white space. */
-unsigned char dense_before(const struct dense *d, size_t i) __attribute__((nonnull));
+/* What a reader of text has before byte i of it, i < n. */
+struct dense_back dense_before(const struct dense *d, size_t i) __attribute__((nonnull));
 
 #endif

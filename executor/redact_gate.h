@@ -31,7 +31,7 @@ enum { GATE_FOUND = 96, GATE_TAIL = 80 };
 /* Bytes [from, to) of a piece that have to be looked at, with what follows if it goes on. */
 struct gate_find {
 	uint16_t from, to;
-	uint8_t before; /* the byte that a reader of text sees before from */
+	struct dense_back before; /* from */
 };
 
 struct gate_view {
@@ -39,11 +39,11 @@ struct gate_view {
 	struct gate_find finds[3 * GATE_FOUND]; /* by from */
 	size_t n;
 	unsigned char within[ESCAPE_MAX + GATE_TAIL]; /* of an escape, and what follows */
-	size_t limit;   /* what begins before this offset is known; 0: too little text to say */
-	uint8_t before; /* the byte that a reader of text sees before limit */
+	size_t limit; /* what begins before this offset is known; 0: too little text to say */
+	struct dense_back before; /* limit */
 };
 
-/* Look at as much of p[0..n) as fits; v->dense.before is the byte of text before it. */
+/* Look at as much of p[0..n) as fits; v->dense.before is what comes before it. */
 void gate_look(const struct gate *g, struct gate_view *v, const unsigned char *p, size_t n)
 	__attribute__((nonnull));
 

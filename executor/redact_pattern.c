@@ -262,18 +262,38 @@ static unsigned char pattern_back(const struct pattern *p, unsigned i)
 	return (unsigned char)p->ring[(p->seen - 1 - i) % PATTERN_RING];
 }
 
-unsigned char pattern_before(const struct pattern *p, uint64_t at)
+/* How many bytes have come from offset at on, which is one of the last few; 0: it is not. */
+static unsigned bytes_since(const struct pattern *p, uint64_t at)
 {
 	for (unsigned i = 0; i + 1 < PATTERN_RING && i < p->seen; i++)
 		if (p->ring[(p->seen - 1 - i) % PATTERN_RING] >> 8 == at)
-			return pattern_back(p, i + 1);
-	return p->seen ? pattern_back(p, 0) : ' ';
+			return i + 1;
+	return 0;
 }
 
-void pattern_start(struct pattern *p, unsigned char before)
+bool pattern_knows(const struct pattern *p, uint64_t at)
+{
+	return bytes_since(p, at) != 0;
+}
+
+struct dense_back pattern_before(const struct pattern *p, uint64_t at)
+{
+	unsigned i = bytes_since(p, at), run = 0;
+	struct dense_back back = { p->seen ? pattern_back(p, i) : ' ', 0 };
+	while (i < p->seen && i < PATTERN_RING && pattern_back(p, i) != ' ') {
+		run++;
+		i++;
+	}
+	run += i == p->seen ? p->run : 0U;
+	back.run = (uint8_t)(run < DENSE_WRAP ? run : DENSE_WRAP);
+	return back;
+}
+
+void pattern_start(struct pattern *p, struct dense_back before)
 {
 	pattern_reset(p);
-	p->ring[PATTERN_RING - 1] = before;
+	p->ring[PATTERN_RING - 1] = before.byte;
+	p->run = before.run;
 }
 
 void pattern_reset(struct pattern *p)
@@ -281,6 +301,7 @@ void pattern_reset(struct pattern *p)
 	p->state = 0;
 	p->active = p->sure = 0;
 	p->seen = 0;
+	p->run = 0;
 	for (unsigned i = 1; i <= 3; i++)
 		p->ring[PATTERN_RING - i] = ' ';
 }

@@ -2,6 +2,7 @@
 #ifndef EXECUTOR_REDACT_PATTERN_H
 #define EXECUTOR_REDACT_PATTERN_H
 
+#include "executor/redact_dense.h"
 #include "executor/redact_range.h"
 #include "executor/redact_words.h"
 
@@ -24,17 +25,21 @@ struct pattern {
 	uint16_t sure;               /* of them: those that mask on while their class lasts */
 	uint64_t sure_to;            /* so far to this offset */
 	uint64_t seen;               /* bytes */
+	uint8_t run;                 /* bytes without white space before the first of them */
 	uint64_t ring[PATTERN_RING]; /* the last bytes: offset << 8 | byte */
 	struct pattern_run runs[KINDS];
 };
 
 void pattern_reset(struct pattern *p) __attribute__((nonnull));
 
-/* As new, but behind this byte. */
-void pattern_start(struct pattern *p, unsigned char before) __attribute__((nonnull));
+/* As new, but behind this. */
+void pattern_start(struct pattern *p, struct dense_back before) __attribute__((nonnull));
 
-/* The byte before the one at offset at, one of the last few; the last one when at is behind all. */
-unsigned char pattern_before(const struct pattern *p, uint64_t at) __attribute__((nonnull));
+/* Whether the byte at offset at is one of the last few. */
+bool pattern_knows(const struct pattern *p, uint64_t at) __attribute__((nonnull));
+
+/* What is before the byte at offset at, one of the last few; before the next one otherwise. */
+struct dense_back pattern_before(const struct pattern *p, uint64_t at) __attribute__((nonnull));
 
 /*
  * For every byte of text (white space is ' '): step p->state by it in s->lower, put last, its offset << 8

@@ -32,6 +32,24 @@ void scan_reset(struct scan *s)
 		s->lanes[i].state = 0;
 	pattern_reset(&s->pattern);
 	s->space = false;
+	scan_width_set(s, 0);
+}
+
+void scan_start(struct scan *s, struct dense_back before)
+{
+	scan_reset(s);
+	pattern_start(&s->pattern, before);
+	scan_width_set(s, before.run);
+}
+
+uint64_t scan_width(const struct scan *s)
+{
+	return s->lanes[LANE_DENSE].seen - s->width_from;
+}
+
+void scan_width_set(struct scan *s, uint64_t n)
+{
+	s->width_from = s->lanes[LANE_DENSE].seen - n;
 }
 
 /* The offset of the byte that came `back` bytes before the next one; near: any offset close to it. */
@@ -64,10 +82,19 @@ static inline void lane_step(struct scan *s, const struct automaton *a, struct l
 		found(s, a, *l, at);
 }
 
-/* A NUL, and blanks after the first, are not there. */
-static inline bool is_nothing(unsigned char c, bool again)
+/* Whether c, which is at most ' ', is read by no lane: a NUL, or white space after `more` of it. The end
+ * of a line that is too short to be a wrapped one ends what has begun in the dense lane. */
+static inline bool passes_over(struct scan *s, struct lane *dense, unsigned char c, bool more)
 {
-	return c == '\0' || again;
+	if (c == '\0' || !redact_is_space(c))
+		return c == '\0';
+	if (!more) {
+		s->wraps = dense->seen - s->width_from >= DENSE_WRAP;
+		s->width_from = dense->seen;
+	}
+	if (!s->wraps && c != ' ' && c != '\t')
+		dense->state = 0;
+	return more;
 }
 
 void scan_run(const struct redact_set *set, struct scan *s, const unsigned char *p, size_t n,
@@ -82,7 +109,7 @@ void scan_run(const struct redact_set *set, struct scan *s, const unsigned char 
 	for (size_t i = 0; i < n; i++, at++) {
 		unsigned char c = p[i];
 		bool space = c <= ' ' && redact_is_space(c);
-		if (c <= ' ' && is_nothing(c, space && was))
+		if (c <= ' ' && passes_over(s, &dense, c, was))
 			continue;
 		was = space;
 		if (space)
@@ -131,8 +158,11 @@ void scan_limit(const struct redact_set *set, struct scan *s, uint64_t next, uin
 			l->state = automaton_fail(a, l->state);
 	}
 	uint64_t hold = pattern_hold(&set->words, &s->pattern);
-	if (hold != UINT64_MAX && next - hold > max)
+	if (hold != UINT64_MAX && next - hold > max) {
+		uint64_t run = scan_width(s);
 		pattern_reset(&s->pattern);
+		s->pattern.run = (uint8_t)(run < DENSE_WRAP ? run : DENSE_WRAP);
+	}
 }
 
 void scan_cut(const struct redact_set *set, struct scan *s, uint64_t next, uint32_t least)

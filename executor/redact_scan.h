@@ -18,7 +18,9 @@ struct scan {
 	struct ranges *hits; /* what is found goes there */
 	uint64_t limit;      /* a needle that begins from here on is another reading's */
 	uint64_t again_to;   /* patterns have seen what stands before this */
+	uint64_t width_from; /* bytes of the dense lane before the last white space */
 	bool space;          /* the last byte was white space */
+	bool wraps;          /* what stood before the last white space is long enough for that */
 	bool found;          /* a needle was; latched until somebody looks */
 };
 
@@ -29,6 +31,15 @@ void scan_done(struct scan *s) __attribute__((nonnull));
 
 /* Nothing has begun. */
 void scan_reset(struct scan *s) __attribute__((nonnull));
+
+/* Nothing has begun behind this. */
+void scan_start(struct scan *s, struct dense_back before) __attribute__((nonnull));
+
+/* How many bytes have come since the last white space. */
+uint64_t scan_width(const struct scan *s) __attribute__((nonnull));
+
+/* So many have. */
+void scan_width_set(struct scan *s, uint64_t n) __attribute__((nonnull));
 
 /* Read p[0..n), which stands at offset at, as text. */
 void scan_run(const struct redact_set *set, struct scan *s, const unsigned char *p, size_t n,

@@ -24,20 +24,46 @@ static size_t below(size_t n)
 struct reading {
 	unsigned char c[TEXT_MAX];
 	size_t at[TEXT_MAX];
+	bool ends[TEXT_MAX]; /* no match in the dense lane goes on with this byte */
 	size_t n;
+	size_t width; /* bytes between the last two runs of white space, or since the last */
+	bool space, ended;
 };
+
+static void reading_start(struct reading *r, size_t width)
+{
+	r->n = 0;
+	r->width = width;
+	r->space = r->ended = false;
+}
 
 static void reading_add(struct reading *r, unsigned char c, size_t at, enum redact_lane lane)
 {
 	if (c == '\0')
 		return;
 	if (!redact_is_space(c)) {
+		r->width = r->space ? 1 : r->width + 1;
+		r->ends[r->n] = r->ended;
+		r->space = r->ended = false;
 		r->c[r->n] = c;
 		r->at[r->n++] = at;
-	} else if (lane == LANE_TEXT && (r->n == 0 || r->c[r->n - 1] != ' ')) {
+		return;
+	}
+	r->space = true;
+	if (lane == LANE_DENSE) {
+		r->ended |= c != ' ' && c != '\t' && r->width < 16;
+		return;
+	}
+	if (lane == LANE_TEXT && (r->n == 0 || r->c[r->n - 1] != ' ')) {
 		r->c[r->n] = ' ';
+		r->ends[r->n] = false;
 		r->at[r->n++] = at;
 	}
+}
+
+static size_t width_of(const struct reading *r)
+{
+	return r->space ? 0 : r->width;
 }
 
 /* What of the text is masked, a flag a byte. */
@@ -45,10 +71,19 @@ struct marks {
 	bool masked[TEXT_MAX], colour[TEXT_MAX];
 };
 
+/* Whether a line ends among the n bytes from i on that is too short to be a wrapped one. */
+static bool is_ended(const struct reading *r, size_t i, size_t n)
+{
+	bool ended = false;
+	for (size_t k = i + 1; k < i + n; k++)
+		ended |= r->ends[k];
+	return ended;
+}
+
 static void mark_needle(struct marks *m, const struct needle *v, const struct reading *r, size_t to)
 {
 	for (size_t i = 0; i + v->n <= r->n && r->at[i] < to; i++) {
-		if (memcmp(r->c + i, v->p, v->n) != 0)
+		if (memcmp(r->c + i, v->p, v->n) != 0 || is_ended(r, i, v->n))
 			continue;
 		for (size_t x = r->at[i]; x <= r->at[i + v->n - 1]; x++)
 			m->masked[x] = true;
@@ -63,15 +98,22 @@ static void mark(struct marks *m, const struct redact_set *s, const struct readi
 		mark_needle(m, &s->needles[lane][k], r, to);
 }
 
+struct text {
+	const unsigned char *p;
+	size_t n;
+};
+
 /* From within the escape [from, to) on, as if it were text, until the next one. */
-static bool mark_within(struct marks *m, const struct redact_set *s, const unsigned char *p,
-			size_t n, const struct range *esc)
+static bool mark_within(struct marks *m, const struct redact_set *s, const struct text *t,
+			const struct range *esc, size_t width)
 {
 	static struct reading r;
+	const unsigned char *p = t->p;
+	size_t n = t->n;
 	bool hit = false;
 	struct marks mine = { 0 };
 	for (enum redact_lane lane = LANE_TEXT; lane < LANES; lane++) {
-		r.n = 0;
+		reading_start(&r, width);
 		for (size_t i = esc->from + 1; i < n && (i < esc->to || p[i] != 0x1b); i++)
 			reading_add(&r, p[i], i, lane);
 		mark(&mine, s, &r, lane, esc->to);
@@ -90,7 +132,9 @@ static void reference(struct buf *out, const struct redact_set *s, const unsigne
 	struct err e = { 0 };
 	struct escape esc;
 	size_t colours[TEXT_MAX] = { 0 };
-	text.n = dense.n = 0;
+	const struct text all = { p, n };
+	reading_start(&text, 0);
+	reading_start(&dense, 0);
 	memset(&m, 0, sizeof m);
 	for (size_t i = 0; i < n;) {
 		if (p[i] != 0x1b) {
@@ -101,7 +145,7 @@ static void reference(struct buf *out, const struct redact_set *s, const unsigne
 		}
 		ck_assert(escape_parse(p + i, n - i, true, &esc));
 		struct range at = { i, i + esc.n };
-		if (!mark_within(&m, s, p, n, &at) && esc.sgr)
+		if (!mark_within(&m, s, &all, &at, width_of(&dense)) && esc.sgr)
 			colours[i] = esc.n;
 		i += esc.n;
 	}
@@ -145,11 +189,35 @@ static void same(const struct buf *got, const struct buf *want, const char *what
 
 /* Bits of text that are put together. */
 static const char *const bits[] = {
-	"a",    "b",    "c",    " ",    "\n",      "\r\n",    "\t ",        "ab",
-	"ba",   "abc",  "YWJh", "6162", "\033[1m", "\033[0m", "\033[31;1m", "\033]0;ab",
-	"\007", "\033", "[",    "m",    "1",       "\033\\",  "\033(B",     "=",
+	"a",         "b",      "c",       " ",       "\n",
+	"\r\n",      "\t ",    "ab",      "ba",      "abc",
+	"YWJh",      "6162",   "\033[1m", "\033[0m", "\033[31;1m",
+	"\033]0;ab", "\007",   "\033",    "[",       "m",
+	"1",         "\033\\", "\033(B",  "=",       "aaaaaaaaaaaaaaa",
 };
 enum { BITS = sizeof bits / sizeof *bits };
+
+enum { WRAPPED = 256 };
+
+/* A secret of at most 64 bytes in hex, somewhere in lines of about the width that may be a wrapped one. */
+static size_t make_wrapped(unsigned char *p, const char *secret)
+{
+	static const char *const breaks[] = { "\n", "\r\n", "\n", " \n", " ", "\033[1m\n", "\r" };
+	size_t width = 12 + below(8), column = below(width), n = 0;
+	for (size_t i = 0; i < column; i++)
+		p[n++] = 'c';
+	for (size_t i = 0; i < 2 * strlen(secret); i++) {
+		unsigned char c = (unsigned char)secret[i / 2];
+		p[n++] = (unsigned char)"0123456789abcdef"[i & 1 ? c & 15 : c >> 4];
+		if (++column < width)
+			continue;
+		column = 0;
+		const char *end = breaks[below(sizeof breaks / sizeof *breaks)];
+		memcpy(p + n, end, strlen(end));
+		n += strlen(end);
+	}
+	return n;
+}
 
 static size_t make_text(unsigned char *p, size_t want, const char *const *secrets, size_t nsecrets)
 {
@@ -157,6 +225,10 @@ static size_t make_text(unsigned char *p, size_t want, const char *const *secret
 	while (n < want) {
 		const char *bit = bits[below(below(3) ? 10 : BITS)];
 		size_t len = strlen(bit);
+		if (below(16) == 0) {
+			n += make_wrapped(p + n, secrets[below(nsecrets)]);
+			continue;
+		}
 		if (below(12) == 0) {
 			bit = secrets[below(nsecrets)];
 			len = strlen(bit) - below(2) * below(3);
@@ -164,7 +236,7 @@ static size_t make_text(unsigned char *p, size_t want, const char *const *secret
 			bit = "\0";
 			len = 1;
 		}
-		if (n + len >= TEXT_MAX - 1)
+		if (n + len >= TEXT_MAX - WRAPPED)
 			break;
 		memcpy(p + n, bit, len);
 		n += len;
