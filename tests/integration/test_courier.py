@@ -402,7 +402,7 @@ def test_half_a_minute_of_silence(gitlab, courier):
     assert courier.wait("CANCEL", timeout=35)["graceful"] == 1
     assert time.monotonic() - start < 31
     assert job.updates[-1]["output"] == {"checksum": "crc32:00000000", "bytesize": 0}
-    waiting.wait_until(lambda one: one.updates, 5)
+    waiting.wait_until(lambda one: one.updates, 35)
     assert waiting.updates[0]["state"] == "pending" and waiting.state == "waiting"
     ready(courier, late).end()
     assert waiting.wait().state == "success"
