@@ -166,5 +166,6 @@ int main(int argc, char **argv)
 	if (e.code)
 		log_line(LOG_ERROR, "fetcher ends", "error", e.msg, NULL);
 	arena_done(&a);
+	coverage_flush();
 	return e.code != 0;
 }

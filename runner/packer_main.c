@@ -2,6 +2,7 @@
  * courser-packer: works on a job's tree from within the job's namespaces (executor/pack.h is the
  * contract). What it can touch is what the job can touch.
  */
+#include "base/coverage.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "executor/git_checkout.h"
@@ -143,5 +144,6 @@ int main(int argc, char **argv)
 		(void)!run(&e);
 	if (e.code)
 		log_line(LOG_ERROR, "packer ends", "error", e.msg, NULL);
+	coverage_flush();
 	return e.code != 0;
 }

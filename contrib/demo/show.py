@@ -226,7 +226,12 @@ class Demo:
         bao.put("ops/data/production/tally", {"data": {"password": self.password}})
         repo = project(git)
         say(f"\nOn loopback: coordinator {gitlab.url}, git {git.url}, OpenBao {bao.url}, store {store.httpd.origin}.")
-        self.daemon = courser.run(register(courser, gitlab))
+        try:
+            self.daemon = courser.run(register(courser, gitlab))
+        except RuntimeError:
+            if self.stop.is_set():  # the interrupt reached courser, too
+                return 130
+            raise
         say(f"courser runs as {account.name} (uid {account.user.uid if account.user else os.getuid()}), "
             f"pid {self.daemon.pid}. The pipeline starts.\n")
         pipeline = Pipeline(gitlab, stages(bao, store, repo), on_job=self.terminal.follow).start()
