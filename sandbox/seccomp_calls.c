@@ -8,14 +8,12 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#if defined(__x86_64__)
-enum { THIS_ARCH_OTHER_ABI = 0x40000000 }; /* x32: other calls under the same architecture */
-static const uint32_t this_arch = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
+#if defined(__aarch64__)
 enum { THIS_ARCH_OTHER_ABI = 0 };
 static const uint32_t this_arch = AUDIT_ARCH_AARCH64;
 #else
-#error "seccomp: which architecture is this?"
+enum { THIS_ARCH_OTHER_ABI = 0x40000000 }; /* x32: other calls under the same architecture */
+static const uint32_t this_arch = AUDIT_ARCH_X86_64;
 #endif
 
 /* Numbers end below NUMBERS. A block of BLOCK ranges is at most 2 * BLOCK - 1 instructions, which a
