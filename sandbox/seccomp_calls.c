@@ -47,9 +47,10 @@ static void answer_of_each(const struct seccomp_profile *p, uint32_t answers[NUM
 
 static size_t ranges_of(const uint32_t answers[NUMBERS], uint32_t otherwise, struct range *ret)
 {
-	size_t n = 0;
-	for (uint32_t i = 0; i < NUMBERS; i++)
-		if (i == 0 || answers[i] != answers[i - 1])
+	size_t n = 1;
+	ret[0] = (struct range){ 0, answers[0] };
+	for (uint32_t i = 1; i < NUMBERS; i++)
+		if (answers[i] != answers[i - 1])
 			ret[n++] = (struct range){ i, answers[i] };
 	if (ret[n - 1].answer != otherwise)
 		ret[n++] = (struct range){ NUMBERS, otherwise };
