@@ -201,8 +201,10 @@ static void worst(const struct redact_set *s, char *p, const char *secret)
 	n = apart(s, text, sizeof text);
 	repeat(p, SIZE, text, n);
 	measure("worst: beginnings of needles, dots between them", s, p);
-	for (size_t i = 0; i < SIZE; i++)
-		p[i] = i & 1 ? ' ' : secret[i / 2 % strlen(secret)];
+	for (size_t i = 0, at = 0; i < SIZE; i++) {
+		p[i] = i & 1 ? ' ' : secret[at];
+		at = i & 1 ? at : secret[at + 1] ? at + 1 : 0;
+	}
 	measure("worst: a secret with a space after each letter", s, p);
 	flood(s, p);
 	for (size_t i = 0; i < SIZE; i++)
