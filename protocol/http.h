@@ -56,6 +56,8 @@ struct http_request {
 	unsigned stall_ms;   /* ends it when nothing moves for so long; 0: not watched */
 	bool once;           /* a second one would have a second effect: on a connection of its own,
 			      * since libcurl repeats what a reused one swallowed */
+	/* the body of a 2xx answer piece by piece, instead of into the reply; false ends it */
+	bool (*sink)(struct http_request *r, const char *p, size_t n);
 	void (*done)(struct http_request *r, const struct http_reply *reply);
 	struct http_call *call; /* private: NULL when not under way */
 };

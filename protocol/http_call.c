@@ -35,12 +35,26 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	return head_add(c, p, size * n) ? size * n : 0;
 }
 
+/* A success goes to whoever wants it as it comes; what a server says of a failure is short. */
+static bool for_sink(const struct http_call *c)
+{
+	long status = 0;
+	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	return c->r->sink && status >= 200 && status < 300;
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct http_call *c = arg;
 	struct err e = { 0 };
 	size_t bytes = size * n, room = c->body.max - c->body.len;
 	c->moved_ms = clock_ms();
+	if (for_sink(c)) {
+		if (c->r->sink(c->r, p, bytes))
+			return bytes;
+		c->why = "what came was not taken";
+		return 0;
+	}
 	c->cut = bytes > room;
 	if (buf_add(&c->body, p, c->cut ? room : bytes, &e) < 0) {
 		c->cut = false;

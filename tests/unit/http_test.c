@@ -246,6 +246,56 @@ START_TEST(a_long_body_is_cut)
 }
 END_TEST
 
+static size_t sunk, sink_room;
+
+static bool sink(struct http_request *r, const char *p, size_t n)
+{
+	ck_assert_ptr_nonnull(r->url);
+	ck_assert_int_eq(p[0], 'x');
+	sunk += n;
+	return sunk <= sink_room;
+}
+
+START_TEST(a_success_goes_to_the_sink_and_nowhere_else)
+{
+	peer_start("HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n", 300);
+	struct http_request r = request("GET");
+	r.sink = sink;
+	sunk = 0;
+	sink_room = 300000;
+	run(&r);
+	ck_assert_int_eq(got.status, 200);
+	ck_assert(!got.cut);
+	ck_assert_str_eq(got.body, "");
+	ck_assert_uint_eq(sunk, 300000);
+}
+END_TEST
+
+START_TEST(a_sink_that_takes_no_more_ends_it)
+{
+	peer_start("HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n", 300);
+	struct http_request r = request("GET");
+	r.sink = sink;
+	sunk = sink_room = 0;
+	run(&r);
+	ck_assert_int_eq(got.status, 0);
+	ck_assert_ptr_nonnull(strstr(got.error, "not taken"));
+}
+END_TEST
+
+START_TEST(a_failure_is_not_for_the_sink)
+{
+	peer_start("HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", 0);
+	struct http_request r = request("GET");
+	r.sink = sink;
+	sunk = 0;
+	run(&r);
+	ck_assert_int_eq(got.status, 404);
+	ck_assert_str_eq(got.body, "no");
+	ck_assert_uint_eq(sunk, 0);
+}
+END_TEST
+
 START_TEST(endless_headers_end_the_request)
 {
 	peer_start("HTTP/1.1 200 OK\r\nX-A: ", 500);
@@ -346,6 +396,9 @@ int main(void)
 	tcase_add_test(t, a_redirect_is_not_followed);
 	tcase_add_test(t, silence_ends_with_words);
 	tcase_add_test(t, a_cancelled_request_is_not_heard_of);
+	tcase_add_test(t, a_success_goes_to_the_sink_and_nowhere_else);
+	tcase_add_test(t, a_sink_that_takes_no_more_ends_it);
+	tcase_add_test(t, a_failure_is_not_for_the_sink);
 	tcase_add_test(t, refusals);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
