@@ -164,6 +164,7 @@ static int fill_slot(struct registry_row *r, const struct config_runner *from, s
 	};
 	r->slot = (struct slot_options){
 		.net = networks[from->network],
+		.builds_dir = from->builds_dir,
 		.tmp_bytes = from->tmp_size,
 		.limits = { from->nproc, from->nofile, from->fsize },
 		.mounts = from->mounts,

@@ -120,6 +120,7 @@ static int fill(struct slot *s, struct sandbox_spec *spec, const struct gate_san
 	sandbox_spec_init(spec);
 	priv_map(&s->host->priv, s->number, spec);
 	spec->net = o->net;
+	snprintf(spec->work, sizeof spec->work, "%s", o->builds_dir);
 	spec->limits = o->limits;
 	if (o->tmp_bytes)
 		spec->tmp_bytes = o->tmp_bytes;

@@ -8,6 +8,7 @@
 /* What the configuration says about a registration's jobs. */
 struct slot_options {
 	enum sandbox_net net;
+	const char *builds_dir; /* inside the sandbox: "/builds" */
 	uint64_t tmp_bytes;
 	struct sandbox_limits limits;
 	const char *const *mounts; /* "/host/path:/inside[:ro|rw]" */

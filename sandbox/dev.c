@@ -76,8 +76,7 @@ int dev_nodes(struct setup *s, struct err *e)
 
 int dev_mount(struct setup *s, struct err *e)
 {
-	int r = s->staged ? rootfs_show("/dev", "dev", 0, e) : dev_nodes(s, e);
-	if (r < 0 || mount_pts(s, e) < 0)
+	if ((!s->staged && dev_nodes(s, e) < 0) || mount_pts(s, e) < 0)
 		return -1;
 	return rootfs_tmpfs(s, "dev/shm", "1777", s->spec->tmp_bytes, e);
 }
@@ -126,7 +125,7 @@ int dev_sys(struct setup *s, struct err *e)
 {
 	if (s->spec->net == SANDBOX_NET_HOST)
 		return 0;
-	if (mkdir("sys", 0755) < 0)
+	if (!s->staged && mkdir("sys", 0755) < 0)
 		return err_sys(e, "/sys");
 	if (mount("sysfs", "sys", "sysfs", SAFE | MS_RDONLY, NULL) < 0) {
 		setup_note(s, "no /sys: %s", strerror(errno));

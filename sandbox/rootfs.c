@@ -34,9 +34,18 @@ int rootfs_tmpfs(const struct setup *s, const char *path, const char *mode, uint
 	return 0;
 }
 
+/* A stage's root is the root: read-only, and with every directory that is mounted on. */
+static int stay(struct setup *s, struct err *e)
+{
+	s->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return s->root < 0 || fchdir(s->root) < 0 ? err_sys(e, "/") : 0;
+}
+
 int rootfs_mount(struct setup *s, struct err *e)
 {
 	umask(022);
+	if (s->staged)
+		return stay(s, e);
 	if (rootfs_tmpfs(s, "/tmp", "0755", ROOT_BYTES, e) < 0)
 		return -1;
 	s->root = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -79,7 +88,8 @@ static int show_tree(const char *host, const char *name, struct err *e)
 
 int rootfs_host(struct setup *s, struct err *e)
 {
-	(void)s;
+	if (s->staged)
+		return 0;
 	for (size_t i = 0; i < sizeof host_names / sizeof *host_names; i++) {
 		char host[16];
 		struct stat st;
@@ -94,6 +104,26 @@ int rootfs_host(struct setup *s, struct err *e)
 	return 0;
 }
 
+/* A tmpfs on the directory path of the root, which is made if it is not there. */
+static int private_at(struct setup *s, const char *path, const char *mode, uint64_t size,
+		      struct err *e)
+{
+	autofd dir = mounts_target(s->root, path + 1, false, e);
+	if (dir < 0)
+		return -1;
+	/* In a stage /proc knows no process: no path by fd. */
+	if (fchdir(dir) < 0 || rootfs_tmpfs(s, ".", mode, size, e) < 0)
+		return err_wrap(e, "%s", path);
+	return fchdir(s->root) < 0 ? err_sys(e, "root") : 0;
+}
+
+int rootfs_places(struct setup *s, struct err *e)
+{
+	autofd home = mounts_target(s->root, s->spec->home + 1, false, e);
+	autofd work = home < 0 ? -1 : mounts_target(s->root, s->spec->work + 1, false, e);
+	return work < 0 ? -1 : 0;
+}
+
 int rootfs_private(struct setup *s, struct err *e)
 {
 	uint64_t size = s->spec->tmp_bytes;
@@ -102,31 +132,17 @@ int rootfs_private(struct setup *s, struct err *e)
 		return -1;
 	if (mkdir("run/job", 0700) < 0 || chown("run/job", s->spec->uid, s->spec->gid) < 0)
 		return err_sys(e, "/run/job");
-	autofd home = mounts_target(s->root, s->spec->home + 1, false, e);
-	if (home < 0)
-		return err_wrap(e, "home");
-	/* In a stage /proc knows no process: no path by fd. */
-	if (fchdir(home) < 0)
-		return err_sys(e, "home");
-	if (rootfs_tmpfs(s, ".", "700", size, e) < 0)
-		return err_wrap(e, "home");
-	return fchdir(s->root) < 0 ? err_sys(e, "root") : 0;
-}
-
-/* As an initramfs is left: the new root lies on the stage's, and nobody can lift it. */
-static int cover(struct setup *s, struct err *e)
-{
-	if (fchdir(s->root) < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
-	    chdir("/") < 0)
-		return err_sys(e, "cover the stage");
-	fd_close(&s->root);
-	return 0;
+	if (private_at(s, s->spec->home, "700", size, e) < 0)
+		return -1;
+	return private_at(s, s->spec->work, "0755", ROOT_BYTES, e);
 }
 
 int rootfs_pivot(struct setup *s, struct err *e)
 {
-	if (s->staged)
-		return cover(s, e);
+	if (s->staged) {
+		fd_close(&s->root);
+		return 0;
+	}
 	if (fchdir(s->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		return err_sys(e, "pivot_root");
 	/* The old root now lies on the new one, and "." is it. */
@@ -140,7 +156,8 @@ int rootfs_seal(struct setup *s, struct err *e)
 {
 	static const char *const paths[] = { "/", "/dev" };
 	struct mount_attr a = { .attr_set = MOUNT_ATTR_RDONLY };
-	(void)s;
+	if (s->staged)
+		return 0;
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		if (mount_setattr(AT_FDCWD, paths[i], 0, &a, sizeof a) < 0)
 			return err_sys(e, "%s", paths[i]);

@@ -10,8 +10,9 @@ int rootfs_mount(struct setup *s, struct err *e) __attribute__((nonnull, warn_un
 int rootfs_host(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 /* /tmp, /run, /var, /home and the job's home: private and empty. */
 int rootfs_private(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
-/* The new root becomes "/", and the old one is out of reach: taken away; or if it is a stage, which
- * holds nothing that the new one does not, covered for good. */
+/* The directories that a stage has to hold because its root is read-only: the job's home and work. */
+int rootfs_places(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* The new root becomes "/", and the old one is taken away. A stage's root stays: it holds nothing else. */
 int rootfs_pivot(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 /* The root itself and /dev become read-only. */
 int rootfs_seal(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));

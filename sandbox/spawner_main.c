@@ -188,12 +188,18 @@ static struct live *live_find(pid_t pid)
 	return NULL;
 }
 
-/* Whether nothing is left to be looked up by its path on the host. */
-static bool all_open(const struct order *o)
+/* Whether nothing is left to be looked up by its path on the host, or to be made in a root that is
+ * read-only. */
+static bool fits_stage(const struct order *o)
 {
-	for (uint32_t i = 0; i < o->spec.nmounts; i++)
-		if (o->spec.mounts[i].kind != SANDBOX_TMPFS && o->setup.trees[i] < 0)
+	for (uint32_t i = 0; i < o->spec.nmounts; i++) {
+		const struct sandbox_mount *m = &o->spec.mounts[i];
+		if (m->kind != SANDBOX_TMPFS && o->setup.trees[i] < 0)
 			return false;
+		if (!sandbox_path_beneath(m->target, o->spec.work) &&
+		    !sandbox_path_beneath(m->target, "/run"))
+			return false;
+	}
 	return true;
 }
 
@@ -201,7 +207,7 @@ static int clone_child(struct order *o, struct err *e)
 {
 	struct err back = { 0 };
 	int cgroup = o->spec.cgroup_fd >= 0 ? o->fds[o->spec.cgroup_fd] : -1;
-	o->setup.staged = all_open(o) && stage_enter(&spawner.stage, &o->spec, &spawner.hidden);
+	o->setup.staged = fits_stage(o) && stage_enter(&spawner.stage, &o->spec, &spawner.hidden);
 	int r = ns_clone(ns_flags((enum sandbox_net)o->spec.net), cgroup, &o->child, e);
 	if (o->child.pid == 0 || !o->setup.staged || stage_leave(&spawner.stage, &back) == 0)
 		return r;

@@ -20,6 +20,7 @@ void sandbox_spec_init(struct sandbox_spec *s)
 	s->tmp_bytes = 64 << 20;
 	memcpy(s->hostname, "job", 4);
 	memcpy(s->home, "/home/job", 10);
+	memcpy(s->work, "/builds", 8);
 }
 
 struct sandbox_mount *sandbox_spec_mount(struct sandbox_spec *s, enum sandbox_mount_kind kind,
@@ -38,7 +39,7 @@ struct sandbox_mount *sandbox_spec_mount(struct sandbox_spec *s, enum sandbox_mo
 	return m;
 }
 
-static bool beneath(const char *path, const char *dir)
+bool sandbox_path_beneath(const char *path, const char *dir)
 {
 	size_t n = strlen(dir);
 	return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == '\0');
@@ -64,7 +65,7 @@ bool sandbox_path_ok(const char *path)
 {
 	static const char *const kernels[] = { "/proc", "/sys", "/dev" };
 	for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
-		if (beneath(path, kernels[i]))
+		if (sandbox_path_beneath(path, kernels[i]))
 			return false;
 	return path_is_normal(path);
 }
@@ -144,7 +145,7 @@ static int check_mount(const struct sandbox_mount *m, size_t nfds, struct err *e
 		return err_set(e, EINVAL, "malformed path");
 	if (m->kind >= SANDBOX_MOUNT_KINDS || (m->flags & ~(uint32_t)SANDBOX_MOUNT_FLAGS) || m->pad)
 		return err_set(e, EINVAL, "%s: kind or flags", m->target);
-	bool device = (m->flags & SANDBOX_DEVICE) && beneath(m->target, "/dev") &&
+	bool device = (m->flags & SANDBOX_DEVICE) && sandbox_path_beneath(m->target, "/dev") &&
 		      path_is_normal(m->target) && strcmp(m->target, "/dev") != 0;
 	if (!device && !sandbox_path_ok(m->target))
 		return err_set(e, EINVAL, "%s: not a place for a mount", m->target);
@@ -175,6 +176,8 @@ static int check_mounts(const struct sandbox_spec *s, size_t nfds, struct err *e
 			return err_wrap(e, "mount %u", i);
 	if (!text_ok(s->home, sizeof s->home) || !sandbox_path_ok(s->home))
 		return err_set(e, EINVAL, "home: not a place for a mount");
+	if (!text_ok(s->work, sizeof s->work) || !sandbox_path_ok(s->work))
+		return err_set(e, EINVAL, "work: not a place for a mount");
 	return check_files_dir(s, e);
 }
 

@@ -79,12 +79,13 @@ struct sandbox_spec {
 	struct sandbox_limits limits;
 	uint64_t tmp_bytes; /* each of /tmp, /run, /dev/shm and home */
 	char hostname[SANDBOX_HOSTNAME];
-	char home[SANDBOX_PATH];      /* a private empty directory, owned by the job */
+	char home[SANDBOX_PATH]; /* a private empty directory, owned by the job */
+	char work[SANDBOX_PATH]; /* the directory below which the job's mounts are; "/builds" */
 	char files_dir[SANDBOX_PATH]; /* the target of one of the TMPFS mounts, or "" */
 	struct sandbox_mount mounts[SANDBOX_MOUNTS]; /* made in this order */
 };
 
-/* A spec with the defaults: own network, job id 1000, /home/job, 64 MiB, no maps, no mounts. */
+/* A spec with the defaults: own network, job id 1000, /home/job, /builds, 64 MiB, no maps, no mounts. */
 void sandbox_spec_init(struct sandbox_spec *s) __attribute__((nonnull));
 
 /*
@@ -103,6 +104,9 @@ struct sandbox_mount *sandbox_spec_mount(struct sandbox_spec *s, enum sandbox_mo
 /* Whether path may be a target or a home: absolute, printable, no "", "." or ".." component,
  * no trailing '/', shorter than SANDBOX_PATH, none of the kernel's directories. */
 bool sandbox_path_ok(const char *path) __attribute__((nonnull));
+
+/* Whether path is dir or lies below it; both are normal. */
+bool sandbox_path_beneath(const char *path, const char *dir) __attribute__((nonnull));
 
 /* The id outside that inside is mapped to; UINT32_MAX when it is not. */
 uint32_t sandbox_ids_outside(const struct sandbox_ids *maps, size_t n, uint32_t inside)

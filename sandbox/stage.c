@@ -45,8 +45,8 @@ void stage_forget(struct stage *g)
  */
 
 static int (*const steps[])(struct setup *s, struct err *e) = {
-	idmap_wait, rootfs_mount, rootfs_host,  etc_mount,
-	dev_nodes,  dev_kernel,   rootfs_pivot, rootfs_seal,
+	idmap_wait, rootfs_mount, rootfs_host,   etc_mount,    dev_nodes,
+	dev_kernel, rootfs_places, rootfs_pivot, rootfs_seal,
 };
 
 static _Noreturn void maker(struct setup *s)
@@ -122,6 +122,7 @@ static struct stage_key key_of(const struct sandbox_spec *s)
 	k.uid = s->uid;
 	k.gid = s->gid;
 	snprintf(k.home, sizeof k.home, "%s", s->home);
+	snprintf(k.work, sizeof k.work, "%s", s->work);
 	snprintf(k.hostname, sizeof k.hostname, "%s", s->hostname);
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 		struct stat st;

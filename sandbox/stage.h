@@ -1,7 +1,7 @@
 /*
- * A mount namespace prepared once, whose root holds what all sandboxes have alike: the host's
- * directories, the filtered /etc, the nodes of /dev. A sandbox cloned from within it has nothing else of
- * the host in its copy, clones each of these by one call, and has no old root to take away.
+ * A mount namespace prepared once, whose read-only root holds what all sandboxes have alike: the
+ * host's directories, the filtered /etc, the nodes of /dev, and places to mount on. A sandbox cloned from
+ * within it has that root in its copy and nothing else of the host; it only adds what is its own.
  */
 #ifndef SANDBOX_STAGE_H
 #define SANDBOX_STAGE_H
@@ -14,7 +14,7 @@
 /* What the content of one depends on, beside the watched. */
 struct stage_key {
 	uint32_t uid, gid;
-	char home[SANDBOX_PATH], hostname[SANDBOX_HOSTNAME];
+	char home[SANDBOX_PATH], work[SANDBOX_PATH], hostname[SANDBOX_HOSTNAME];
 	struct timespec changed[3]; /* "/", and the files that are copied */
 	ino_t inodes[3];
 };

@@ -122,14 +122,14 @@ static void make_spec(enum sandbox_net net)
 	s->gids[0] = root ? s->uids[0] : (struct sandbox_ids){ SANDBOX_JOB_ID, getegid(), 1 };
 	if (!mkdtemp(dir) || (bench.tree = open(dir, O_PATH | O_CLOEXEC)) < 0 || rmdir(dir) < 0)
 		die(dir, &e);
-	struct sandbox_mount *tmp = sandbox_spec_mount(s, SANDBOX_TMPFS, "/files", 0, &e);
+	struct sandbox_mount *tmp = sandbox_spec_mount(s, SANDBOX_TMPFS, "/builds/tree.tmp", 0, &e);
 	struct sandbox_mount *tree = sandbox_spec_mount(s, SANDBOX_BIND_PATH, "/builds/tree",
 							SANDBOX_READONLY, &e);
 	if (!tmp || !tree)
 		die("spec", &e);
 	memcpy(tree->source, "/usr/share", sizeof "/usr/share");
 	tmp->size = 1 << 20;
-	memcpy(s->files_dir, "/files", sizeof "/files");
+	memcpy(s->files_dir, "/builds/tree.tmp", sizeof "/builds/tree.tmp");
 }
 
 static void hear(struct sandbox_made *made, int what)

@@ -169,6 +169,12 @@ START_TEST(texts_without_an_end)
 	memset(s.home, 'a', sizeof s.home);
 	refused(&s, 0, "home");
 	s = good();
+	put(s.work, "/proc/builds");
+	refused(&s, 0, "work");
+	s = good();
+	put(s.work, "builds");
+	refused(&s, 0, "work");
+	s = good();
 	memset(s.files_dir, '/', sizeof s.files_dir);
 	refused(&s, 0, "files_dir");
 	s = good();
