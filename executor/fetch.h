@@ -5,8 +5,9 @@
  * fds of the role: 3 the worker, 4 the mirror's directory (may be empty; writable by the fetcher's
  * uid, and every directory above it searchable by it), 5 http settings (a memfd, optional).
  * Settings, a line each, values as str_quote writes them: ca_file, cert_file, key_file (paths),
- * proxy (a URL), max_bytes (of one transfer; default 16 GiB), stall_s (default 60), git (path of
- * the git program; "" never use it; default /usr/bin/git).
+ * proxy (a URL), no_proxy (hosts without it, with commas), max_bytes (of one transfer; default
+ * 16 GiB), stall_s (default 60), git (path of the git program; "" never use it; default
+ * /usr/bin/git). A client certificate and a proxy need the git program.
  *
  * What lies in the mirror's directory: a bare repository whose refs are called as on the server,
  * and files of ours (lock, asked, set-aside-*). A job is shown nothing but "objects", read-only (it

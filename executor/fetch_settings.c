@@ -13,7 +13,7 @@ enum { SETTINGS_MAX = 64 << 10, PEM_MAX = 8 << 20 };
 static const char system_ca[] = "/etc/ssl/certs/ca-certificates.crt";
 
 struct raw {
-	const char *ca_file, *cert_file, *key_file, *proxy, *max_bytes, *stall_s, *git;
+	const char *ca_file, *cert_file, *key_file, *proxy, *no_proxy, *max_bytes, *stall_s, *git;
 };
 
 struct key {
@@ -26,8 +26,8 @@ struct key {
 #field, offsetof(struct raw, field) \
 	}
 
-static const struct key keys[] = { KEY(ca_file),   KEY(cert_file), KEY(key_file), KEY(proxy),
-				   KEY(max_bytes), KEY(stall_s),   KEY(git) };
+static const struct key keys[] = { KEY(ca_file),  KEY(cert_file), KEY(key_file), KEY(proxy),
+				   KEY(no_proxy), KEY(max_bytes), KEY(stall_s),  KEY(git) };
 
 static int read_line(const char *line, struct arena *a, struct raw *raw, struct err *e)
 {
@@ -103,12 +103,13 @@ static const char *load_ca(const char *path, struct arena *a, struct err *e)
 
 int fetch_settings_read(int fd, struct arena *a, struct fetch_settings *ret, struct err *e)
 {
-	struct raw raw = { .proxy = "", .git = "/usr/bin/git" };
+	struct raw raw = { .proxy = "", .no_proxy = "", .git = "/usr/bin/git" };
 	struct fetch_settings s = { .max_bytes = (uint64_t)16 << 30, .stall_ms = 60000 };
 	uint64_t seconds = 60;
 	if (read_raw(fd, a, &raw, e) < 0)
 		return -1;
 	s.proxy = raw.proxy;
+	s.no_proxy = raw.no_proxy;
 	s.git = *raw.git && access(raw.git, X_OK) == 0 ? raw.git : "";
 	if (raw.max_bytes && !str_size(raw.max_bytes, 1, &s.max_bytes))
 		return err_set(e, EINVAL, "http settings: max_bytes");

@@ -10,7 +10,7 @@
 /* Strings are "" when absent. ca, cert, key: "/proc/self/fd/N" of a memfd that holds what the named
  * file held: read before the role is confined. ca is the system's certificates and the operator's. */
 struct fetch_settings {
-	const char *ca, *cert, *key, *proxy, *git;
+	const char *ca, *cert, *key, *proxy, *no_proxy, *git;
 	uint64_t max_bytes, stall_ms;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "executor/git_lib.h"
 #include "executor/git_mirror.h"
 #include "executor/git_store.h"
@@ -61,14 +62,27 @@ static int check(struct git_work *w, struct refspec *specs, struct err *e)
 	return 0;
 }
 
-/* Which engines are to be tried, in order; see the head of executor/git_program.c. */
-static unsigned engines(const struct git_work *w, git_engine_fn *ret[2])
+struct engine {
+	const char *name;
+	git_engine_fn *update;
+};
+
+/* Which engines are to be tried, in order; see the head of executor/git_program.c. libgit2 shows no
+ * client certificate and has no list of hosts without proxy; Debian's (mbedTLS) knows neither TLS 1.3
+ * nor certificates for an address. None: there is no git program, and it is needed. */
+static unsigned engines(const struct git_work *w, struct engine ret[2])
 {
-	bool program = *w->settings->git != '\0';
+	const struct engine program = { "git", git_program_update };
+	const struct engine library = { git_lib_name(), git_remote_update };
+	bool needed = *w->settings->cert || *w->settings->proxy;
+	bool there = *w->settings->git != '\0', first = !w->fresh && !git_lib_fetches_well();
 	unsigned n = 0;
-	if (program && (*w->settings->cert || (!w->fresh && !git_lib_fetches_well())))
-		ret[n++] = git_program_update;
-	ret[n++] = git_remote_update;
+	if (there && (needed || first))
+		ret[n++] = program;
+	if (!needed)
+		ret[n++] = library;
+	if (there && !needed && !first && str_starts(w->r->url, "https:"))
+		ret[n++] = program;
 	return n;
 }
 
@@ -84,18 +98,31 @@ static bool is_final(const struct git_work *w)
 	return rows[w->fault] || (w->fault == SOURCES_CORRUPT && !w->fresh);
 }
 
+static int no_engine(struct git_work *w, struct err *e)
+{
+	const char *what = *w->settings->cert ? "a client certificate" : "a proxy";
+	w->fault = SOURCES_CONFIG;
+	return err_set(e, ENOENT, "%s: %s needs the git program, which is not there", w->r->url,
+		       what);
+}
+
 static int fetch_specs(struct git_work *w, const struct refspec *specs, size_t n, struct err *e)
 {
-	git_engine_fn *tried[2];
+	struct engine tried[2];
+	struct err told = { 0 }; /* by git: of a network it says more than libgit2 */
 	unsigned count = engines(w, tried);
-	int r = -1;
+	int r = count ? -1 : no_engine(w, e);
 	for (unsigned i = 0; r < 0 && i < count; i++) {
 		if (i)
-			git_work_say(w, "%s; trying %s", e->msg, git_lib_name());
-		r = tried[i](w, specs, n, e);
+			git_work_say(w, "%s; trying %s", e->msg, tried[i].name);
+		r = tried[i].update(w, specs, n, e);
 		if (r < 0 && is_final(w))
 			return -1;
+		if (r < 0 && tried[i].update == git_program_update)
+			told = *e;
 	}
+	if (r < 0 && told.code && w->fault == SOURCES_NETWORK)
+		*e = told;
 	return r;
 }
 

@@ -1,5 +1,7 @@
 #include "executor/git_lib.h"
 
+#include "base/str.h"
+
 #include <errno.h>
 #include <git2.h>
 #include <stdio.h>
@@ -85,6 +87,7 @@ static const struct text_row texts[] = {
 	{ "ertificate", SOURCES_NETWORK },
 	{ "unexpected disconnect", SOURCES_NETWORK },
 	{ "hung up", SOURCES_NETWORK },
+	{ "roken pipe", SOURCES_NETWORK },
 	{ "early EOF", SOURCES_NETWORK },
 	{ "RPC failed", SOURCES_NETWORK },
 	{ "status code: 5", SOURCES_NETWORK },
@@ -110,6 +113,48 @@ enum sources_fault git_text_fault(const char *text)
 		if (strstr(text, texts[i].text))
 			return texts[i].fault;
 	return SOURCES_INTERNAL;
+}
+
+struct hint_row {
+	const char *text, *hint;
+	bool tls; /* only where TLS was spoken */
+};
+
+static const char untrusted[] =
+	" (no authority that this runner trusts signed the server's certificate: tls_ca_file)";
+static const char refused[] =
+	" (the server broke off: it may want a client certificate, or another "
+	"one: tls_cert_file, tls_key_file)";
+static const char redirect[] = " (a redirect is not followed: use the repository's own address)";
+static const char proxy[] = " (the proxy refused to serve this runner: proxy)";
+
+/* What TLS libraries and curl leave unsaid. How a client whose certificate is missing hears of it is a
+ * race between the server's alert and its close. */
+static const struct hint_row hints[] = {
+	{ "certificate verification failed", untrusted, true },
+	{ "SSL certificate problem", untrusted, true },
+	{ "certificate is invalid", untrusted, true },
+	{ "response 407", proxy, false },
+	{ "error: 407", proxy, false },
+	{ "returned error: 30", redirect, false },
+	{ "fatal alert", refused, true },
+	{ "alert certificate", refused, true },
+	{ "alert bad certificate", refused, true },
+	{ "alert unknown ca", refused, true },
+	{ "getpeername", refused, true },
+	{ "non-properly terminated", refused, true },
+	{ "onnection reset", refused, true },
+	{ "roken pipe", refused, true },
+	{ "unexpected eof", refused, true },
+};
+
+const char *git_text_hint(const char *text, const char *url)
+{
+	bool tls = str_starts(url, "https:");
+	for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+		if (strstr(text, hints[i].text) && tls >= hints[i].tls)
+			return hints[i].hint;
+	return "";
 }
 
 static const struct text_row *by_class(int klass)
@@ -156,7 +201,7 @@ enum sources_fault git_lib_error(int r, struct err *e, const char *what)
 		f = row->fault;
 	else if (f == SOURCES_INTERNAL && r == GIT_ENOTFOUND)
 		f = SOURCES_CORRUPT;
-	err_set(e, EIO, "%s: %s", what, text);
+	err_set(e, EIO, "%s: %s%s", what, text, git_text_hint(text, what));
 	git_error_clear();
 	return f;
 }

@@ -22,6 +22,9 @@ const char *git_lib_name(void) __attribute__((returns_nonnull));
  * was. */
 enum sources_fault git_lib_error(int r, struct err *e, const char *what) __attribute__((nonnull));
 
+/* Words for an operator to be put behind a text of git or of libgit2 about url, or "". */
+const char *git_text_hint(const char *text, const char *url) __attribute__((nonnull));
+
 /* The kind of failure that text, of git or of libgit2, speaks of; SOURCES_INTERNAL if none. */
 enum sources_fault git_text_fault(const char *text) __attribute__((nonnull));
 

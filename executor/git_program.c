@@ -108,7 +108,7 @@ static int configuration(const struct git_work *w, struct err *e)
 struct launch {
 	char *argv[ARGS + FETCH_REFSPECS_MAX + 1];
 	char *envp[12];
-	char config[64];
+	char config[64], no_proxy[1024];
 	int config_fd, out;
 	pid_t parent;
 };
@@ -256,7 +256,8 @@ static int try_specs(struct git_work *w, struct launch *l, unsigned fixed_args, 
 		w->fault = git_text_fault(buf_cstr(&said));
 		if (w->fault == SOURCES_AUTH)
 			snprintf(why, sizeof why, "the server refused the token");
-		err_set(e, EIO, "%s: git: %s", w->r->url, *why ? why : "no reason given");
+		err_set(e, EIO, "%s: git: %s%s", w->r->url, *why ? why : "no reason given",
+			git_text_hint(buf_cstr(&said), w->r->url));
 		if (!str_starts(why, lost) ||
 		    !drop_ref(l->argv + fixed_args, why + sizeof lost - 1))
 			return -1;
@@ -264,7 +265,7 @@ static int try_specs(struct git_work *w, struct launch *l, unsigned fixed_args, 
 	return 0;
 }
 
-static void prepare(struct launch *l, bool patterns, unsigned *nargs)
+static void prepare(struct launch *l, const char *no_proxy, bool patterns, unsigned *nargs)
 {
 	static const char *const args[] = { "git",
 					    "--git-dir=.",
@@ -290,6 +291,8 @@ static void prepare(struct launch *l, bool patterns, unsigned *nargs)
 		memcpy(&l->envp[m++], &env[i], sizeof *env);
 	snprintf(l->config, sizeof l->config, "GIT_CONFIG_GLOBAL=/proc/self/fd/%d", l->config_fd);
 	l->envp[m++] = l->config;
+	snprintf(l->no_proxy, sizeof l->no_proxy, "no_proxy=%s", no_proxy);
+	l->envp[m++] = l->no_proxy;
 	l->envp[m] = NULL;
 	*nargs = n;
 }
@@ -315,7 +318,7 @@ int git_program_update(struct git_work *w, const struct refspec *specs, size_t n
 	if (config >= 0) {
 		uint64_t before = packed_bytes(w->dir);
 		l->config_fd = config;
-		prepare(l, patterns, &nargs);
+		prepare(l, w->settings->no_proxy, patterns, &nargs);
 		r = try_specs(w, l, nargs, texts, e);
 		uint64_t after = packed_bytes(w->dir);
 		w->result.bytes += after > before ? after - before : 0;

@@ -65,7 +65,7 @@ static int credentials(git_credential **out, const char *url, const char *user, 
 		git_error_set_str(GIT_ERROR_HTTP, "the server refused the token");
 		return GIT_EAUTH;
 	}
-	if (!*c->w->settings->proxy && other_port(url_port(r->url))) {
+	if (other_port(url_port(r->url))) {
 		git_error_set_str(GIT_ERROR_NET, "redirect to another port refused");
 		return GIT_EUSER;
 	}
@@ -99,7 +99,6 @@ static int fail(struct git_work *w, int r, struct err *e, const char *what)
 
 static void set_options(struct conversation *c, git_fetch_options *o)
 {
-	const char *proxy = c->w->settings->proxy;
 	git_fetch_options_init(o, GIT_FETCH_OPTIONS_VERSION);
 	o->callbacks.credentials = credentials;
 	o->callbacks.sideband_progress = sideband;
@@ -107,8 +106,7 @@ static void set_options(struct conversation *c, git_fetch_options *o)
 	o->callbacks.payload = c;
 	o->download_tags = GIT_REMOTE_DOWNLOAD_TAGS_AUTO;
 	o->follow_redirects = GIT_REMOTE_REDIRECT_NONE; /* on the same host they are followed */
-	o->proxy_opts.type = *proxy ? GIT_PROXY_SPECIFIED : GIT_PROXY_NONE;
-	o->proxy_opts.url = *proxy ? proxy : NULL;
+	o->proxy_opts.type = GIT_PROXY_NONE; /* those go by the git program: it has no_proxy too */
 }
 
 static int connect_to(struct conversation *c, const git_fetch_options *o, struct err *e)

@@ -147,11 +147,22 @@ static int run(const struct fetch_settings *s, struct err *e)
 	}
 }
 
+/* Settings that cannot be used (a certificate that cannot be read): the job is told, by the answer to
+ * its request. */
+static int refuse(const struct err *why, struct err *e)
+{
+	automsg m;
+	int r = msg_recv(FD_WORKER, &m, e);
+	if (r > 0)
+		git_fetch_failed(FD_WORKER, SOURCES_CONFIG, why->msg);
+	return r < 0 ? -1 : 0;
+}
+
 int main(int argc, char **argv)
 {
-	struct err e = { 0 };
+	struct err e = { 0 }, why = { 0 };
 	struct arena a = ARENA(ARENA_MAX);
-	struct fetch_settings s;
+	struct fetch_settings s = { 0 };
 	struct stat st;
 	int settings = fstat(FD_SETTINGS, &st) == 0 ? FD_SETTINGS : -1;
 	log_setup("fetcher", LOG_INFO);
@@ -160,8 +171,9 @@ int main(int argc, char **argv)
 	/* The operator's certificates are read as whoever started us, and the libraries are loaded. */
 	if (argc < 2)
 		err_set(&e, EINVAL, "usage: courser-fetcher UID:GID|-");
-	else if (fetch_settings_read(settings, &a, &s, &e) == 0 && git_lib_init(&e) == 0 &&
-		 confine(argv[1], &e) == 0)
+	else if (fetch_settings_read(settings, &a, &s, &why) < 0)
+		(void)!(confine(argv[1], &e) < 0 || refuse(&why, &e) < 0);
+	else if (git_lib_init(&e) == 0 && confine(argv[1], &e) == 0)
 		(void)!run(&s, &e);
 	if (e.code)
 		log_line(LOG_ERROR, "fetcher ends", "error", e.msg, NULL);

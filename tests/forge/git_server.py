@@ -155,13 +155,13 @@ class GitServer:
     """
 
     def __init__(self, port: int = 0, *, cert: str | None = None, key: str | None = None,
-                 host: str = "127.0.0.1") -> None:
+                 client_ca: str | None = None, host: str = "127.0.0.1") -> None:
         self.directory = tempfile.TemporaryDirectory(prefix="courser-git-")
         self.root = Path(self.directory.name)
         self.token = "static-token-of-the-git-server"
         self.tokens = {self.token}
         self.lock = threading.Lock()
-        self.httpd = Httpd(self.answer, port, tls_context(cert, key) if cert and key else None, host)
+        self.httpd = Httpd(self.answer, port, tls_context(cert, key, client_ca) if cert and key else None, host)
         self.wrong_passwords = 0
 
     def __enter__(self) -> GitServer:
