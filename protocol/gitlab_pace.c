@@ -1,7 +1,7 @@
 #include "protocol/gitlab_pace.h"
 
 #include "base/clock.h"
-#include "protocol/gitlab_retry.h"
+#include "protocol/forge_retry.h"
 
 enum {
 	INTERVAL_MS = 3000,
@@ -95,7 +95,7 @@ static uint64_t usual_next(const struct gitlab_pace *p, uint64_t now_ms)
 static void after_failure(struct gitlab_pace *p, uint64_t now_ms)
 {
 	unsigned n = p->failures++;
-	p->next_ms = now_ms + gitlab_backoff_ms(n < 8 ? n : 8, p->interval_ms, FAILED_CAP_MS);
+	p->next_ms = now_ms + forge_backoff_ms(n < 8 ? n : 8, p->interval_ms, FAILED_CAP_MS);
 }
 
 static bool after_refusal(struct gitlab_pace *p, uint64_t now_ms)

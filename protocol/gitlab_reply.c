@@ -40,10 +40,10 @@ static void copy_plain(char *ret, size_t size, const char *s)
 }
 
 /* A token as a header can carry it; "" for anything else, so that nothing is sent in its name. */
-static void copy_token(char ret[GITLAB_TOKEN_MAX], const char *s)
+static void copy_token(char ret[FORGE_TOKEN_MAX], const char *s)
 {
 	size_t n = strlen(s);
-	bool good = n < GITLAB_TOKEN_MAX && str_is_printable(s, n);
+	bool good = n < FORGE_TOKEN_MAX && str_is_printable(s, n);
 	memcpy(ret, s, good ? n : 0);
 	ret[good ? n : 0] = '\0';
 }
@@ -64,24 +64,23 @@ static void message_of(const json_t *root, char *ret, size_t size)
 	json_object_foreach(m, key, value)
 	{
 		const char *first = json_string_value(json_array_get(value, 0));
-		char text[GITLAB_TEXT_MAX];
+		char text[FORGE_TEXT_MAX];
 		snprintf(text, sizeof text, "%s %s", key, first ? first : "is wrong");
 		copy_plain(ret, size, text);
 		return;
 	}
 }
 
-void gitlab_reply_text(const struct http_reply *r, char ret[GITLAB_TEXT_MAX])
+void gitlab_reply_text(const struct http_reply *r, char ret[FORGE_TEXT_MAX])
 {
 	char message[200] = "";
 	if (r->status == 0) {
-		copy_plain(ret, GITLAB_TEXT_MAX, r->error);
+		copy_plain(ret, FORGE_TEXT_MAX, r->error);
 		return;
 	}
 	autojson *root = json_loadb(r->body, r->body_len, 0, NULL);
 	message_of(root, message, sizeof message);
-	snprintf(ret, GITLAB_TEXT_MAX, *message ? "status %d: %s" : "status %d", r->status,
-		 message);
+	snprintf(ret, FORGE_TEXT_MAX, *message ? "status %d: %s" : "status %d", r->status, message);
 }
 
 /* Two digits at s, 0 for anything else. */
@@ -111,16 +110,16 @@ uint64_t gitlab_time(const char *text)
 	return s > 0 ? (uint64_t)s : 0;
 }
 
-int gitlab_identity_read(const struct http_reply *r, int want, struct gitlab_identity *ret,
+int gitlab_identity_read(const struct http_reply *r, int want, struct forge_identity *ret,
 			 struct err *e)
 {
 	if (r->status != want || r->cut) {
-		char text[GITLAB_TEXT_MAX];
+		char text[FORGE_TEXT_MAX];
 		gitlab_reply_text(r, text);
 		return err_set(e, r->status == 403 ? EACCES : EPROTO, "%s", text);
 	}
 	autojson *root = json_loadb(r->body, r->body_len, 0, NULL);
-	*ret = (struct gitlab_identity){ .id = number_at(root, "id") };
+	*ret = (struct forge_identity){ .id = number_at(root, "id") };
 	copy_token(ret->token, text_at(root, "token"));
 	ret->expires = gitlab_time(text_at(root, "token_expires_at"));
 	return 0;
@@ -149,7 +148,7 @@ static bool debug_of(const json_t *variables)
 }
 
 /* The words of an array of strings that are plain names, with commas. */
-static void join_reasons(char ret[GITLAB_REASONS_MAX], const json_t *array)
+static void join_reasons(char ret[FORGE_REASONS_MAX], const json_t *array)
 {
 	size_t i, used = 0;
 	json_t *v;
@@ -158,7 +157,7 @@ static void join_reasons(char ret[GITLAB_REASONS_MAX], const json_t *array)
 		const char *s = json_string_value(v);
 		size_t n = s ? strlen(s) : 0;
 		if (n == 0 || strspn(s, "abcdefghijklmnopqrstuvwxyz_0123456789") != n ||
-		    used + n + 2 > GITLAB_REASONS_MAX)
+		    used + n + 2 > FORGE_REASONS_MAX)
 			continue;
 		if (used)
 			ret[used++] = ',';
@@ -168,7 +167,7 @@ static void join_reasons(char ret[GITLAB_REASONS_MAX], const json_t *array)
 	ret[used] = '\0';
 }
 
-static void offer_of_json(const json_t *root, struct gitlab_offer *o)
+static void offer_of_json(const json_t *root, struct forge_offer *o)
 {
 	const json_t *info = json_object_get(root, "job_info");
 	o->id = number_at(root, "id");
@@ -212,7 +211,7 @@ static void scan_space(struct scan *s)
 		s->p++;
 }
 
-static void scan_id(struct scan *s, struct gitlab_offer *o)
+static void scan_id(struct scan *s, struct forge_offer *o)
 {
 	char digits[STR_NUM] = "";
 	size_t n = 0;
@@ -222,9 +221,9 @@ static void scan_id(struct scan *s, struct gitlab_offer *o)
 		o->id = 0;
 }
 
-static void scan_token(struct scan *s, struct gitlab_offer *o)
+static void scan_token(struct scan *s, struct forge_offer *o)
 {
-	char text[GITLAB_TOKEN_MAX] = "";
+	char text[FORGE_TOKEN_MAX] = "";
 	const char *value;
 	size_t n;
 	if (s->p >= s->end || *s->p != '"' || !scan_string(s, &value, &n) || n >= sizeof text)
@@ -234,7 +233,7 @@ static void scan_token(struct scan *s, struct gitlab_offer *o)
 		copy_token(o->token, text);
 }
 
-static void scan_value(struct scan *s, const char *key, size_t n, struct gitlab_offer *o)
+static void scan_value(struct scan *s, const char *key, size_t n, struct forge_offer *o)
 {
 	if (n == 2 && memcmp(key, "id", 2) == 0 && !o->id)
 		scan_id(s, o);
@@ -243,7 +242,7 @@ static void scan_value(struct scan *s, const char *key, size_t n, struct gitlab_
 }
 
 /* A string at s->p; where it is a key of the outermost object, its value. False: it has no end. */
-static bool scan_key(struct scan *s, struct gitlab_offer *o)
+static bool scan_key(struct scan *s, struct forge_offer *o)
 {
 	const char *key;
 	size_t n;
@@ -258,7 +257,7 @@ static bool scan_key(struct scan *s, struct gitlab_offer *o)
 	return true;
 }
 
-static void offer_of_text(const char *body, size_t n, struct gitlab_offer *o)
+static void offer_of_text(const char *body, size_t n, struct forge_offer *o)
 {
 	struct scan s = { body, body + n, 0 };
 	while (s.p < s.end && !(o->id && *o->token)) {
@@ -275,9 +274,9 @@ static void offer_of_text(const char *body, size_t n, struct gitlab_offer *o)
 	}
 }
 
-int gitlab_offer_read(const char *body, size_t n, struct gitlab_offer *ret, struct err *e)
+int gitlab_offer_read(const char *body, size_t n, struct forge_offer *ret, struct err *e)
 {
-	struct gitlab_offer o = { 0 };
+	struct forge_offer o = { 0 };
 	if (n > JSON_BYTES_MAX)
 		return err_set(e, E2BIG, "the job is longer than %d bytes", JSON_BYTES_MAX);
 	json_error_t why = { 0 };

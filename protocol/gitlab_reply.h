@@ -2,38 +2,21 @@
 #ifndef PROTOCOL_GITLAB_REPLY_H
 #define PROTOCOL_GITLAB_REPLY_H
 
+#include "protocol/forge.h"
 #include "protocol/http.h"
-
-enum { GITLAB_TOKEN_MAX = 512, GITLAB_TEXT_MAX = 300, GITLAB_REASONS_MAX = 1024 };
 
 /* "403 403 Forbidden - check the token" for people: status and, where the body is JSON, its
  * message; for a transport error its text. */
-void gitlab_reply_text(const struct http_reply *r, char ret[GITLAB_TEXT_MAX])
+void gitlab_reply_text(const struct http_reply *r, char ret[FORGE_TEXT_MAX])
 	__attribute__((nonnull));
 
-/* What registering, verifying and resetting a token give. id 0 and token "" when the answer (of an
- * old server) has none; expires: seconds since 1970, 0 never. */
-struct gitlab_identity {
-	uint64_t id, expires;
-	char token[GITLAB_TOKEN_MAX];
-};
-
 /* Read the answer to a call that succeeds with status `want`. -1 with e set: what came instead. */
-int gitlab_identity_read(const struct http_reply *r, int want, struct gitlab_identity *ret,
+int gitlab_identity_read(const struct http_reply *r, int want, struct forge_identity *ret,
 			 struct err *e) __attribute__((nonnull, warn_unused_result));
-
-/* What the courier must know of a job that it was given; the payload itself goes to the worker. */
-struct gitlab_offer {
-	uint64_t id, project_id;
-	char token[GITLAB_TOKEN_MAX], project_path[GITLAB_TEXT_MAX];
-	char reasons[GITLAB_REASONS_MAX]; /* what the server knows, comma-separated */
-	bool protected_ref, debug_trace;
-	uint32_t timeout_s; /* 0: not named */
-};
 
 /* Read a payload as far as it goes: one that is not JSON may still name id and token, and then its
  * job can be failed with words. -1 with e set when they are missing: nobody can be told. */
-int gitlab_offer_read(const char *body, size_t n, struct gitlab_offer *ret, struct err *e)
+int gitlab_offer_read(const char *body, size_t n, struct forge_offer *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* RFC 3339 as GitLab writes it; seconds since 1970, 0 when it is none. */

@@ -2,7 +2,7 @@
 
 #include "base/str.h"
 #include "protocol/gitlab_reply.h"
-#include "protocol/gitlab_retry.h"
+#include "protocol/forge_retry.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -100,11 +100,11 @@ static void failed(struct gitlab_trace *t, uint64_t now_ms, const struct http_re
 {
 	unsigned n = t->failures < 16 ? t->failures : 16;
 	t->failures++;
-	t->not_before_ms = now_ms + gitlab_backoff_ms(n, RETRY_MS,
-						      t->ended ? FINAL_RETRY_CAP_MS : RETRY_CAP_MS);
+	t->not_before_ms = now_ms + forge_backoff_ms(n, RETRY_MS,
+						     t->ended ? FINAL_RETRY_CAP_MS : RETRY_CAP_MS);
 	if (!t->ended || ++t->tries < t->tries_max)
 		return;
-	char text[GITLAB_TEXT_MAX];
+	char text[FORGE_TEXT_MAX];
 	gitlab_reply_text(r, text);
 	over(t, false, text);
 }

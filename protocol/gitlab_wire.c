@@ -69,37 +69,13 @@ static const struct feature features[] = {
 	{ "job_inputs", true, true },
 };
 
-const char *gitlab_user_agent(void)
-{
-	return "courser/" VERSION " (linux/" ARCHITECTURE ")";
-}
-
-void gitlab_request_done(struct gitlab_request *r)
-{
-	buf_wipe(&r->url);
-	buf_wipe(&r->body);
-	explicit_bzero(r->header, sizeof r->header);
-	r->nheaders = 0;
-}
-
 /* --- the parts of a request --- */
 
-static int add_header(struct gitlab_request *r, const char *name, const char *value, struct err *e)
-{
-	if (!str_is_printable(value, strlen(value)))
-		return err_set(e, EINVAL, "%s: control bytes", name);
-	int n = snprintf(r->header[r->nheaders], GITLAB_HEADER_MAX, "%s: %s", name, value);
-	if (n < 0 || n >= GITLAB_HEADER_MAX)
-		return err_set(e, E2BIG, "%s: too long", name);
-	r->nheaders++;
-	return 0;
-}
-
 /* Method, address and the headers that every request has. */
-static int begin(struct gitlab_request *r, const struct gitlab_runner *g, const char *method,
+static int begin(struct forge_request *r, const struct gitlab_runner *g, const char *method,
 		 const char *path, struct err *e)
 {
-	*r = (struct gitlab_request){
+	*r = (struct forge_request){
 		.method = method,
 		.url = BUF(4 << 10),
 		.body = BUF(BODY_MAX),
@@ -112,16 +88,16 @@ static int begin(struct gitlab_request *r, const struct gitlab_runner *g, const 
 		 clock_jitter(UINT64_MAX));
 	if (buf_printf(&r->url, e, "%s/api/v4/%s", g->url, path) < 0)
 		return -1;
-	return add_header(r, "X-Request-Id", id, e);
+	return forge_request_header(r, "X-Request-Id", id, e);
 }
 
-static int begin_json(struct gitlab_request *r, const struct gitlab_runner *g, const char *method,
+static int begin_json(struct forge_request *r, const struct gitlab_runner *g, const char *method,
 		      const char *path, struct err *e)
 {
 	if (begin(r, g, method, path, e) < 0 ||
-	    add_header(r, "Content-Type", "application/json", e) < 0)
+	    forge_request_header(r, "Content-Type", "application/json", e) < 0)
 		return -1;
-	return add_header(r, "Accept", "application/json", e);
+	return forge_request_header(r, "Accept", "application/json", e);
 }
 
 static int add_text(struct buf *b, const char *key, const char *value, struct err *e)
@@ -188,7 +164,7 @@ static int add_options(struct buf *b, const struct gitlab_registration *r, struc
 }
 
 int gitlab_register(const struct gitlab_runner *g, const struct gitlab_registration *r,
-		    struct gitlab_request *ret, struct err *e)
+		    struct forge_request *ret, struct err *e)
 {
 	struct buf *b = &ret->body;
 	if (begin_json(ret, g, "POST", "runners", e) < 0 || buf_char(b, '{', e) < 0 ||
@@ -204,12 +180,12 @@ struct shape {
 	bool info, system_id, last_update;
 };
 
-static int build(const struct gitlab_runner *g, const struct shape *s, struct gitlab_request *ret,
+static int build(const struct gitlab_runner *g, const struct shape *s, struct forge_request *ret,
 		 struct err *e)
 {
 	struct buf *b = &ret->body;
 	if (begin_json(ret, g, s->method, s->path, e) < 0 ||
-	    add_header(ret, "RUNNER-TOKEN", g->token, e) < 0 || buf_char(b, '{', e) < 0)
+	    forge_request_header(ret, "RUNNER-TOKEN", g->token, e) < 0 || buf_char(b, '{', e) < 0)
 		return -1;
 	if (s->info && add_info(b, g, true, e) < 0)
 		return -1;
@@ -220,25 +196,25 @@ static int build(const struct gitlab_runner *g, const struct shape *s, struct gi
 	return add_end(b, "}", e);
 }
 
-int gitlab_verify(const struct gitlab_runner *g, struct gitlab_request *ret, struct err *e)
+int gitlab_verify(const struct gitlab_runner *g, struct forge_request *ret, struct err *e)
 {
 	return build(g, &(struct shape){ "POST", "runners/verify", true, true, false }, ret, e);
 }
 
-int gitlab_unregister(const struct gitlab_runner *g, bool manager, struct gitlab_request *ret,
+int gitlab_unregister(const struct gitlab_runner *g, bool manager, struct forge_request *ret,
 		      struct err *e)
 {
 	const char *path = manager ? "runners/managers" : "runners";
 	return build(g, &(struct shape){ "DELETE", path, false, manager, false }, ret, e);
 }
 
-int gitlab_reset_token(const struct gitlab_runner *g, struct gitlab_request *ret, struct err *e)
+int gitlab_reset_token(const struct gitlab_runner *g, struct forge_request *ret, struct err *e)
 {
 	static const char path[] = "runners/reset_authentication_token";
 	return build(g, &(struct shape){ "POST", path, false, false, false }, ret, e);
 }
 
-int gitlab_poll(const struct gitlab_runner *g, struct gitlab_request *ret, struct err *e)
+int gitlab_poll(const struct gitlab_runner *g, struct forge_request *ret, struct err *e)
 {
 	if (build(g, &(struct shape){ "POST", "jobs/request", true, true, true }, ret, e) < 0)
 		return -1;
@@ -259,13 +235,13 @@ static int add_output(struct buf *b, const struct gitlab_update *u, struct err *
 }
 
 int gitlab_update(const struct gitlab_runner *g, const struct gitlab_job *j,
-		  const struct gitlab_update *u, struct gitlab_request *ret, struct err *e)
+		  const struct gitlab_update *u, struct forge_request *ret, struct err *e)
 {
 	char path[40];
 	snprintf(path, sizeof path, "jobs/%" PRIu64, j->id);
 	struct buf *b = &ret->body;
 	if (begin_json(ret, g, "PUT", path, e) < 0 ||
-	    add_header(ret, "JOB-TOKEN", j->token, e) < 0 || buf_char(b, '{', e) < 0 ||
+	    forge_request_header(ret, "JOB-TOKEN", j->token, e) < 0 || buf_char(b, '{', e) < 0 ||
 	    add_info(b, g, true, e) < 0 || add_text(b, "token", j->token, e) < 0 ||
 	    add_text(b, "state", u->state, e) < 0 ||
 	    add_text_if(b, "failure_reason", u->reason, e) < 0)
@@ -278,16 +254,16 @@ int gitlab_update(const struct gitlab_runner *g, const struct gitlab_job *j,
 }
 
 int gitlab_patch(const struct gitlab_runner *g, const struct gitlab_job *j, struct gitlab_span s,
-		 struct gitlab_request *ret, struct err *e)
+		 struct forge_request *ret, struct err *e)
 {
 	char path[80], range[64];
 	snprintf(path, sizeof path, "jobs/%" PRIu64 "/trace?debug_trace=%s", j->id,
 		 j->debug_trace ? "true" : "false");
 	snprintf(range, sizeof range, "%" PRIu64 "-%" PRIu64, s.off, s.off + s.len - 1);
 	if (begin(ret, g, "PATCH", path, e) < 0 ||
-	    add_header(ret, "Content-Type", "text/plain", e) < 0 ||
-	    add_header(ret, "Content-Range", range, e) < 0 ||
-	    add_header(ret, "JOB-TOKEN", j->token, e) < 0)
+	    forge_request_header(ret, "Content-Type", "text/plain", e) < 0 ||
+	    forge_request_header(ret, "Content-Range", range, e) < 0 ||
+	    forge_request_header(ret, "JOB-TOKEN", j->token, e) < 0)
 		return -1;
 	ret->off = s.off;
 	ret->len = s.len;

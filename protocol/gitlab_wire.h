@@ -1,15 +1,12 @@
 /*
  * What is asked of a GitLab coordinator: every request, built and not sent. The other half, reading
  * the answers, is in gitlab_reply.h; what to do next in gitlab_trace.h, gitlab_pace.h,
- * gitlab_retry.h.
+ * forge_retry.h.
  */
 #ifndef PROTOCOL_GITLAB_WIRE_H
 #define PROTOCOL_GITLAB_WIRE_H
 
-#include "base/buf.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "protocol/forge.h"
 
 /* Who asks. Borrowed strings, none NULL. url: as url_gitlab_base makes it. */
 struct gitlab_runner {
@@ -31,36 +28,20 @@ struct gitlab_job {
 	bool debug_trace;
 };
 
-enum { GITLAB_HEADERS = 5, GITLAB_HEADER_MAX = 600 };
-
-/* A request. url, headers and body hold tokens: gitlab_request_done wipes them. */
-struct gitlab_request {
-	const char *method; /* static */
-	struct buf url, body;
-	char header[GITLAB_HEADERS][GITLAB_HEADER_MAX];
-	unsigned nheaders;
-	uint64_t off, len; /* a trace: the region of the log that is the body; body is empty then */
-	unsigned timeout_ms, stall_ms;
-	size_t max_answer;
-};
-
-/* "courser/1.2.3 (linux/amd64)" */
-const char *gitlab_user_agent(void) __attribute__((returns_nonnull));
-
 /* Each of these overwrites *ret. -1 with e set: out of memory, or a token or other
- * text that cannot be sent. gitlab_request_done in any case. */
+ * text that cannot be sent. forge_request_done in any case. */
 int gitlab_register(const struct gitlab_runner *g, const struct gitlab_registration *r,
-		    struct gitlab_request *ret, struct err *e)
+		    struct forge_request *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
-int gitlab_verify(const struct gitlab_runner *g, struct gitlab_request *ret, struct err *e)
+int gitlab_verify(const struct gitlab_runner *g, struct forge_request *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 /* manager: only this machine's record of a runner that lives on several. */
-int gitlab_unregister(const struct gitlab_runner *g, bool manager, struct gitlab_request *ret,
+int gitlab_unregister(const struct gitlab_runner *g, bool manager, struct forge_request *ret,
 		      struct err *e) __attribute__((nonnull, warn_unused_result));
-int gitlab_reset_token(const struct gitlab_runner *g, struct gitlab_request *ret, struct err *e)
+int gitlab_reset_token(const struct gitlab_runner *g, struct forge_request *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 /* A long poll: the server may hold it for a minute and more. */
-int gitlab_poll(const struct gitlab_runner *g, struct gitlab_request *ret, struct err *e)
+int gitlab_poll(const struct gitlab_runner *g, struct forge_request *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* PUT jobs/:id. state: "running", "success" or "failed"; reason: as gitlab_reason gave it, "" for
@@ -73,7 +54,7 @@ struct gitlab_update {
 	uint64_t size;
 };
 int gitlab_update(const struct gitlab_runner *g, const struct gitlab_job *j,
-		  const struct gitlab_update *u, struct gitlab_request *ret, struct err *e)
+		  const struct gitlab_update *u, struct forge_request *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* PATCH jobs/:id/trace: len (> 0) bytes of the log from off. */
@@ -81,9 +62,7 @@ struct gitlab_span {
 	uint64_t off, len;
 };
 int gitlab_patch(const struct gitlab_runner *g, const struct gitlab_job *j, struct gitlab_span s,
-		 struct gitlab_request *ret, struct err *e)
+		 struct forge_request *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
-
-void gitlab_request_done(struct gitlab_request *r) __attribute__((nonnull));
 
 #endif

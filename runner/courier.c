@@ -18,7 +18,9 @@ static const struct layout layouts[COURIER_TYPES] = {
 		F(U32, registration, request_concurrency), F(U32, registration, check_interval_ms),
 		F(U32, registration, unhealthy_limit), F(U32, registration, unhealthy_interval_s),
 		F(U32, registration, final_retries), F(U32, registration, connection_age_s),
-		F(U32, registration, strict), F(U32, registration, rotate)),
+		F(U32, registration, strict), F(U32, registration, rotate),
+		F(STR, registration, forge), F(STR, registration, labels),
+		F(U32, registration, ephemeral)),
 	[COURIER_FORGET] = ROW(forget, F(U32, forget, idx)),
 	[COURIER_CAPACITY] = ROW(capacity, F(U32, capacity, slots), F(U64, capacity, seen)),
 	[COURIER_DRAIN] = ROW(drain, F(U32, drain, on)),
@@ -37,7 +39,8 @@ static const struct layout layouts[COURIER_TYPES] = {
 		F(STR, oneshot, proxy), F(STR, oneshot, no_proxy), F(STR, oneshot, description),
 		F(STR, oneshot, tags), F(STR, oneshot, maintenance_note),
 		F(STR, oneshot, access_level), F(U32, oneshot, run_untagged),
-		F(U32, oneshot, locked), F(U32, oneshot, paused), F(U32, oneshot, maximum_timeout)),
+		F(U32, oneshot, locked), F(U32, oneshot, paused), F(U32, oneshot, maximum_timeout),
+		F(STR, oneshot, forge), F(STR, oneshot, labels), F(U32, oneshot, ephemeral)),
 	[COURIER_JOB] = ROW(job, F(U64, job, cookie), F(U32, job, idx), F(U64, job, job_id),
 			    F(U64, job, project_id), F(STR, job, project_path), F(STR, job, token),
 			    F(STR, job, reasons), F(U32, job, protected_ref),
@@ -54,7 +57,8 @@ static const struct layout layouts[COURIER_TYPES] = {
 	[COURIER_STAT] = ROW(stat, F(STR, stat, name), F(STR, stat, labels), F(U64, stat, value)),
 	[COURIER_RESULT] = ROW(result, F(U64, result, cookie), F(U32, result, ok),
 			       F(U32, result, status), F(U64, result, id), F(U64, result, expires),
-			       F(STR, result, token), F(STR, result, text)),
+			       F(STR, result, token), F(STR, result, text),
+			       F(U32, result, ephemeral)),
 };
 
 static const struct layout_table table = { "courier", layouts, COURIER_TYPES };

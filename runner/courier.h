@@ -62,6 +62,9 @@ struct courier_registration {
 	uint32_t connection_age_s;     /* 0 = 900 */
 	uint32_t strict;               /* wait check_interval after a job, too */
 	uint32_t rotate;               /* replace the token before it expires */
+	const char *forge;             /* "gitlab" (also ""), "gitea", "forgejo" */
+	const char *labels;            /* what it may be asked to run on, a line each */
+	uint32_t ephemeral;            /* it is for one job: no poll after that */
 };
 /* FORGET: no more polls for it; its jobs are shipped to the end. */
 struct courier_forget {
@@ -102,6 +105,8 @@ struct courier_oneshot {
 	const char *description, *tags, *maintenance_note,
 		*access_level; /* register, legacy token */
 	uint32_t run_untagged, locked, paused, maximum_timeout;
+	const char *forge, *labels; /* as in a registration */
+	uint32_t ephemeral;
 };
 
 /* Send the struct of that type. -1 with e set (EAGAIN: the peer does not read). */

@@ -51,6 +51,7 @@ struct courier_result {
 	uint32_t ok, status;
 	uint64_t id, expires;
 	const char *token, *text;
+	uint32_t ephemeral; /* the server knows that it is for one job */
 };
 
 #endif

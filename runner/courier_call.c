@@ -8,7 +8,7 @@ static void finish(struct courier_call *c, const struct http_reply *r)
 {
 	c->active = false;
 	hub_count(c->hub, c->kind, r->status);
-	gitlab_request_done(&c->request);
+	forge_request_done(&c->request);
 	c->done(c, r);
 }
 
@@ -17,7 +17,7 @@ static void on_reply(struct http_request *w, const struct http_reply *r)
 	struct courier_call *c = (struct courier_call *)((char *)w -
 							 offsetof(struct courier_call, wire));
 	uint64_t ms;
-	if (gitlab_retry_again(&c->retry, r, clock_wall_us() / 1000000, &ms))
+	if (c->patient && forge_retry_again(&c->retry, r, clock_wall_us() / 1000000, &ms))
 		loop_timer(c->hub->loop, &c->again, ms);
 	else
 		finish(c, r);
@@ -38,13 +38,13 @@ static void send_now(struct timer *t)
 
 void call_start(struct courier_call *c, struct courier_hub *hub, struct http *http)
 {
-	struct gitlab_request *q = &c->request;
+	struct forge_request *q = &c->request;
 	for (unsigned i = 0; i < q->nheaders; i++)
 		c->headers[i] = q->header[i];
 	c->hub = hub;
 	c->http = http;
 	c->active = true;
-	c->retry = (struct gitlab_retry){ 0 };
+	c->retry = (struct forge_retry){ 0 };
 	c->again.fire = send_now;
 	c->wire = (struct http_request){
 		.method = q->method,
@@ -70,5 +70,5 @@ void call_cancel(struct courier_call *c)
 	c->active = false;
 	loop_timer_clear(c->hub->loop, &c->again);
 	http_cancel(&c->wire);
-	gitlab_request_done(&c->request);
+	forge_request_done(&c->request);
 }

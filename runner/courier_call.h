@@ -2,17 +2,18 @@
 #ifndef RUNNER_COURIER_CALL_H
 #define RUNNER_COURIER_CALL_H
 
-#include "protocol/gitlab_retry.h"
-#include "protocol/gitlab_wire.h"
+#include "protocol/forge.h"
+#include "protocol/forge_retry.h"
 #include "protocol/http.h"
 #include "runner/courier_hub.h"
 
-/* Embedded in its owner, zeroed. The owner fills request and broken (gitlab_wire.h), done and
- * body_fd (the log, for a trace) and calls call_start. */
+/* Embedded in its owner, zeroed. The owner fills request and broken, patient, done and body_fd (the
+ * log, where the request names a region of it) and calls call_start. */
 struct courier_call {
-	struct gitlab_request request;
+	struct forge_request request;
 	bool broken; /* the request could not be built: built says why, and done will */
 	struct err built;
+	bool patient; /* answers that ask for patience get it; else every answer stands */
 	int body_fd;
 	enum hub_call kind;
 	/* The answer that stands; status 0 for a transport error. The call is at rest again: done
@@ -22,8 +23,8 @@ struct courier_call {
 	struct courier_hub *hub; /* private from here on */
 	struct http *http;
 	struct http_request wire;
-	const char *headers[GITLAB_HEADERS];
-	struct gitlab_retry retry;
+	const char *headers[FORGE_HEADERS];
+	struct forge_retry retry;
 	struct timer again;
 	bool active;
 };

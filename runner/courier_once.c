@@ -1,100 +1,23 @@
 #include "runner/courier_once.h"
 
-#include "base/str.h"
-#include "protocol/gitlab_reply.h"
 #include "protocol/url.h"
 #include "runner/courier_call.h"
+#include "runner/forge_wire.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct verb {
-	const char *name;
-	int want;      /* the status that means yes */
-	bool needs_id; /* a yes without the runner's id is none */
-	int (*build)(const struct gitlab_runner *g, const struct courier_oneshot *o,
-		     struct gitlab_request *ret, struct err *e);
-};
-
 struct courier_once {
 	struct courier_call call;
 	struct courier_hub *hub;
 	struct courier_once *next;
-	const struct verb *verb;
+	const struct forge_verb *verb;
 	uint64_t cookie;
 	struct http *http;
 	struct timer gone; /* freed from the loop, not from within its own answer */
 };
-
-static int build_verify(const struct gitlab_runner *g, const struct courier_oneshot *o,
-			struct gitlab_request *ret, struct err *e)
-{
-	(void)o;
-	return gitlab_verify(g, ret, e);
-}
-
-static int build_register(const struct gitlab_runner *g, const struct courier_oneshot *o,
-			  struct gitlab_request *ret, struct err *e)
-{
-	struct gitlab_registration r = {
-		.description = o->description,
-		.tags = o->tags,
-		.maintenance_note = o->maintenance_note,
-		.access_level = o->access_level,
-		.maximum_timeout = o->maximum_timeout,
-		.run_untagged = o->run_untagged,
-		.locked = o->locked,
-		.paused = o->paused,
-	};
-	return gitlab_register(g, &r, ret, e);
-}
-
-static int build_unregister(const struct gitlab_runner *g, const struct courier_oneshot *o,
-			    struct gitlab_request *ret, struct err *e)
-{
-	(void)o;
-	return gitlab_unregister(g, false, ret, e);
-}
-
-static int build_unregister_manager(const struct gitlab_runner *g, const struct courier_oneshot *o,
-				    struct gitlab_request *ret, struct err *e)
-{
-	(void)o;
-	return gitlab_unregister(g, true, ret, e);
-}
-
-static int build_reset(const struct gitlab_runner *g, const struct courier_oneshot *o,
-		       struct gitlab_request *ret, struct err *e)
-{
-	(void)o;
-	return gitlab_reset_token(g, ret, e);
-}
-
-static const struct verb verbs[] = {
-	{ "verify", 200, false, build_verify },
-	{ "register", 201, true, build_register },
-	{ "unregister", 204, false, build_unregister },
-	{ "unregister-manager", 204, false, build_unregister_manager },
-	{ "reset", 201, false, build_reset },
-	/* a runner that was made in the web interface: its token is checked, its record on this
-	 * machine removed */
-	{ "register", 200, true, build_verify },
-	{ "unregister", 204, false, build_unregister_manager },
-};
-
-enum { PLAIN_VERBS = 5 };
-
-static const struct verb *verb_find(const char *name, const char *token)
-{
-	bool made = str_starts(token, "glrt-");
-	const struct verb *found = NULL;
-	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-		if (strcmp(verbs[i].name, name) == 0 && (i < PLAIN_VERBS || made))
-			found = &verbs[i];
-	return found;
-}
 
 static void once_free(struct courier_once *o)
 {
@@ -117,14 +40,13 @@ static void gone_fired(struct timer *t)
 static void answered(struct courier_call *c, const struct http_reply *r)
 {
 	struct courier_once *o = (struct courier_once *)c;
-	struct gitlab_identity id = { 0 };
+	struct forge_identity id = { 0 };
 	struct err e = { 0 };
 	struct courier_result m = { .cookie = o->cookie, .status = (uint32_t)r->status };
-	if (gitlab_identity_read(r, o->verb->want, &id, &e) == 0 && o->verb->needs_id && !id.id)
-		err_set(&e, EPROTO, "the answer names no runner");
-	m.ok = e.code == 0;
+	m.ok = o->verb->read(r, &id, &e) == 0;
 	m.id = id.id;
 	m.expires = id.expires;
+	m.ephemeral = id.ephemeral;
 	m.token = id.token;
 	m.text = e.msg;
 	hub_send(o->hub, COURIER_RESULT, &m);
@@ -135,10 +57,12 @@ static void answered(struct courier_call *c, const struct http_reply *r)
 static int once_start(struct courier_hub *h, const struct courier_oneshot *q, struct err *e)
 {
 	autobuf url = BUF(URL_MAX + 1);
-	const struct verb *verb = verb_find(q->verb, q->token);
+	const struct forge_wire *wire = forge_wire_find(q->forge);
+	const struct forge_verb *verb = wire ? wire->verb(q->verb, q->token) : NULL;
 	if (!verb)
-		return err_set(e, EINVAL, "%s: unknown", q->verb);
-	if (url_gitlab_base(q->url, &url, e) < 0)
+		return err_set(e, EINVAL, "%s: no such question to %s", q->verb,
+			       *q->forge ? q->forge : "gitlab");
+	if (wire->base(q->url, &url, e) < 0)
 		return -1;
 	struct courier_once *o = calloc(1, sizeof *o);
 	if (!o)
@@ -149,7 +73,7 @@ static int once_start(struct courier_hub *h, const struct courier_oneshot *q, st
 		.key_file = q->key_file,
 		.proxy = q->proxy,
 		.no_proxy = q->no_proxy,
-		.user_agent = gitlab_user_agent(),
+		.user_agent = forge_user_agent(),
 	};
 	*o = (struct courier_once){
 		.hub = h,
@@ -157,7 +81,7 @@ static int once_start(struct courier_hub *h, const struct courier_oneshot *q, st
 		.verb = verb,
 		.cookie = q->cookie,
 		.gone.fire = gone_fired,
-		.call = { .done = answered, .kind = HUB_RUNNER },
+		.call = { .done = answered, .patient = wire->patient, .kind = HUB_RUNNER },
 	};
 	h->onces = o;
 	o->http = http_new(h->loop, &settings, e);
@@ -165,8 +89,7 @@ static int once_start(struct courier_hub *h, const struct courier_oneshot *q, st
 		once_free(o);
 		return -1;
 	}
-	struct gitlab_runner g = { buf_cstr(&url), q->token, q->system_id, q->shell, "" };
-	o->call.broken = verb->build(&g, q, &o->call.request, &o->call.built) < 0;
+	o->call.broken = verb->build(q, buf_cstr(&url), &o->call.request, &o->call.built) < 0;
 	call_start(&o->call, h, o->http);
 	return 0;
 }

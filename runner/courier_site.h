@@ -5,12 +5,14 @@
 
 #include "base/arena.h"
 #include "base/secret.h"
-#include "protocol/gitlab_pace.h"
 #include "runner/courier_call.h"
+#include "runner/forge_wire.h"
 
 struct courier_poll;
 
 struct courier_site {
+	const struct forge_wire *wire;
+	void *own; /* the wire's; heap */
 	struct courier_hub *hub;
 	struct courier_site *next;
 	struct arena arena; /* the strings below */
@@ -18,10 +20,8 @@ struct courier_site {
 	const char *name, *url, *system_id, *shell;
 	struct secret token;
 	struct http *http;
-	struct gitlab_pace pace;
 	struct courier_poll *polls; /* under way */
 	unsigned flying, jobs;
-	char last_update[256];
 	struct timer look; /* when to consider a poll */
 	bool forgotten;    /* no more polls; freed with its last job */
 	bool ailing;       /* the last thing said about it was not good */
@@ -43,8 +43,14 @@ struct courier_site *site_find(const struct courier_hub *h, uint32_t idx) __attr
  * To be called whenever slots, jobs or draining changed. */
 void site_consider_all(struct courier_hub *h) __attribute__((nonnull));
 
-/* Who asks, for the builders of requests. Borrowed from s. */
-struct gitlab_runner site_runner(const struct courier_site *s) __attribute__((nonnull));
+/* Start and end polls of s alone. */
+void site_consider(struct courier_site *s) __attribute__((nonnull));
+
+/* End the polls that the server holds: they wait in the name of an old token. */
+void site_let_go(struct courier_site *s) __attribute__((nonnull));
+
+/* Tell and log how the site is, the latter when it changed. */
+void site_say(struct courier_site *s, bool ok, const char *text) __attribute__((nonnull));
 
 /* A job of s is gone. */
 void site_job_gone(struct courier_site *s) __attribute__((nonnull));

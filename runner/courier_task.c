@@ -4,7 +4,6 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "protocol/gitlab_reply.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -27,20 +26,14 @@ static struct courier_task *task_find(const struct courier_hub *h, uint64_t cook
 	return NULL;
 }
 
-static void split_reasons(struct courier_task *j)
-{
-	char *save = NULL;
-	for (char *s = strtok_r(j->reasons, ",", &save); s && j->nknown < TASK_REASONS;
-	     s = strtok_r(NULL, ",", &save))
-		j->known[j->nknown++] = s;
-}
-
 static struct courier_task *task_new(struct courier_site *s, uint64_t id, const char *token,
 				     const char *reasons, struct err *e)
 {
 	struct courier_task *j = calloc(1, sizeof *j);
 	char *copy = strdup(reasons);
-	if (!j || !copy || secret_set(&j->token, token, strlen(token), e) < 0) {
+	void *own = calloc(1, s->wire->task_bytes);
+	if (!j || !copy || !own || secret_set(&j->token, token, strlen(token), e) < 0) {
+		free(own);
 		free(copy);
 		free(j);
 		err_set(e, ENOMEM, "out of memory");
@@ -49,10 +42,9 @@ static struct courier_task *task_new(struct courier_site *s, uint64_t id, const 
 	j->hub = s->hub;
 	j->site = s;
 	j->id = id;
+	j->own = own;
 	j->reasons = copy;
-	split_reasons(j);
 	j->log = j->events = j->bell.fd = -1;
-	gitlab_trace_init(&j->trace, s->final_retries, clock_ms());
 	j->next = s->hub->tasks;
 	s->hub->tasks = j;
 	s->jobs++;
@@ -61,14 +53,13 @@ static struct courier_task *task_new(struct courier_site *s, uint64_t id, const 
 
 static void accepted_or_not(struct courier_call *c, const struct http_reply *r);
 
-static void put_state(struct courier_task *j, const char *state, const char *reason)
+static void tell_state(struct courier_task *j, enum forge_state what)
 {
-	struct gitlab_runner g = site_runner(j->site);
-	struct gitlab_job wire = { j->id, secret_expose(&j->token), j->debug_trace };
-	struct gitlab_update u = { .state = state, .reason = reason };
+	const struct forge_wire *w = j->site->wire;
 	j->call.done = accepted_or_not;
 	j->call.kind = HUB_ACCEPT;
-	j->call.broken = gitlab_update(&g, &wire, &u, &j->call.request, &j->call.built) < 0;
+	j->call.patient = w->patient;
+	j->call.broken = w->state(j, what, &j->call.request, &j->call.built) < 0;
 	call_start(&j->call, j->hub, j->site->http);
 }
 
@@ -83,35 +74,32 @@ static void drop(struct courier_task *j, const char *why)
 
 static void offer_due(struct timer *t);
 
-int task_offer(struct courier_site *s, const char *body, size_t n, struct err *e)
+int task_offer(struct courier_site *s, const struct forge_offer *o, const char *body, size_t n,
+	       struct err *e)
 {
-	struct gitlab_offer o;
-	if (gitlab_offer_read(body, n, &o, e) < 0)
-		return -1;
 	autofd payload = fd_sealed("payload", body, n, e);
-	struct courier_task *j = payload < 0 ? NULL : task_new(s, o.id, o.token, o.reasons, e);
-	if (j) {
-		j->cookie = ++s->hub->cookie;
-		j->debug_trace = o.debug_trace;
-		struct courier_job m = {
-			.cookie = j->cookie,
-			.idx = s->idx,
-			.job_id = o.id,
-			.project_id = o.project_id,
-			.project_path = o.project_path,
-			.token = o.token,
-			.reasons = o.reasons,
-			.protected_ref = o.protected_ref,
-			.timeout_s = o.timeout_s,
-			.debug_trace = o.debug_trace,
-			.payload = payload,
-		};
-		hub_send(s->hub, COURIER_JOB, &m);
-		j->due.fire = offer_due;
-		loop_timer(s->hub->loop, &j->due, PENDING_MS);
-	}
-	explicit_bzero(&o, sizeof o);
-	return j ? 0 : -1;
+	struct courier_task *j = payload < 0 ? NULL : task_new(s, o->id, o->token, o->reasons, e);
+	if (!j)
+		return -1;
+	j->cookie = ++s->hub->cookie;
+	j->debug_trace = o->debug_trace;
+	struct courier_job m = {
+		.cookie = j->cookie,
+		.idx = s->idx,
+		.job_id = o->id,
+		.project_id = o->project_id,
+		.project_path = o->project_path,
+		.token = o->token,
+		.reasons = o->reasons,
+		.protected_ref = o->protected_ref,
+		.timeout_s = o->timeout_s,
+		.debug_trace = o->debug_trace,
+		.payload = payload,
+	};
+	hub_send(s->hub, COURIER_JOB, &m);
+	j->due.fire = offer_due;
+	loop_timer(s->hub->loop, &j->due, PENDING_MS);
+	return 0;
 }
 
 /* A supervisor that has no slot yet: the forge is told that the job is not forgotten. */
@@ -120,8 +108,8 @@ static void kept_alive(struct courier_call *c, const struct http_reply *r)
 	struct courier_task *j = (struct courier_task *)((char *)c -
 							 offsetof(struct courier_task, call));
 	if (j->stage == TASK_ACCEPTING) /* the supervisor was ready in the meantime */
-		put_state(j, "running", "");
-	else if (gitlab_accept_read(r) == GITLAB_ACCEPT_DROP)
+		tell_state(j, FORGE_ACCEPTED);
+	else if (j->site->wire->accepted(j, r) == FORGE_ACCEPT_DROP)
 		drop(j, "the server no longer has it for this runner");
 	else
 		loop_timer(j->hub->loop, &j->due, PENDING_MS);
@@ -131,7 +119,7 @@ static void offer_due(struct timer *t)
 {
 	struct courier_task *j = (struct courier_task *)((char *)t -
 							 offsetof(struct courier_task, due));
-	put_state(j, "pending", "");
+	tell_state(j, FORGE_PENDING);
 	j->call.done = kept_alive;
 }
 
@@ -141,7 +129,7 @@ static void accept_fired(struct timer *t)
 {
 	struct courier_task *j = (struct courier_task *)((char *)t - offsetof(struct courier_task,
 									      accept_again));
-	put_state(j, "running", "");
+	tell_state(j, FORGE_ACCEPTED);
 }
 
 static void go(struct courier_task *j)
@@ -151,7 +139,6 @@ static void go(struct courier_task *j)
 		hub_send(j->hub, COURIER_ACCEPTED, &m);
 	}
 	j->stage = TASK_SHIPPING;
-	j->trace.heard_ms = clock_ms();
 	task_watch(j);
 	task_ship(j);
 }
@@ -164,20 +151,20 @@ static void accepted_or_not(struct courier_call *c, const struct http_reply *r)
 		drop(j, "it was cancelled before it began");
 		return;
 	}
-	enum gitlab_accept what = gitlab_accept_read(r);
+	enum forge_accept what = j->site->wire->accepted(j, r);
 	bool said_yes = r->status >= 200 && r->status < 300;
-	if (what == GITLAB_ACCEPT_GO && !said_yes && ++j->accept_tries < ACCEPT_TRIES) {
+	if (what == FORGE_ACCEPT_GO && !said_yes && ++j->accept_tries < ACCEPT_TRIES) {
 		j->accept_again.fire = accept_fired;
 		loop_timer(j->hub->loop, &j->accept_again,
-			   gitlab_backoff_ms(j->accept_tries - 1, ACCEPT_RETRY_MS,
-					     ACCEPT_RETRY_CAP_MS));
+			   forge_backoff_ms(j->accept_tries - 1, ACCEPT_RETRY_MS,
+					    ACCEPT_RETRY_CAP_MS));
 		return;
 	}
-	if (what == GITLAB_ACCEPT_GO) {
+	if (what == FORGE_ACCEPT_GO) {
 		go(j);
-	} else if (what == GITLAB_ACCEPT_CANCELED) {
+	} else if (what == FORGE_ACCEPT_CANCELED) {
 		j->stage = TASK_DROPPING;
-		put_state(j, "failed", gitlab_reason_among("job_canceled", j->known, j->nknown));
+		tell_state(j, FORGE_CANCELED);
 	} else {
 		drop(j, "the server no longer has it for this runner");
 	}
@@ -197,7 +184,7 @@ static int refuse(struct courier_task *j, const char *why, struct err *e)
 		return -1;
 	j->log = fd_sealed("refused", text.p, text.len, e);
 	snprintf(j->reason, sizeof j->reason, "runner_system_failure");
-	j->trace.ended = true;
+	j->ended = true;
 	return j->log < 0 ? -1 : 0;
 }
 
@@ -223,7 +210,7 @@ void task_ready(struct courier_hub *h, const struct courier_job_ready *r)
 	j->stage = TASK_ACCEPTING;
 	loop_timer_clear(h->loop, &j->due);
 	if (!j->call.active)
-		put_state(j, "running", "");
+		tell_state(j, FORGE_ACCEPTED);
 }
 
 void task_adopt(struct courier_hub *h, const struct courier_adopt *a)
@@ -246,7 +233,7 @@ void task_adopt(struct courier_hub *h, const struct courier_adopt *a)
 	j->bell.fd = a->doorbell;
 	j->stage = a->accepted ? TASK_SHIPPING : TASK_ACCEPTING;
 	if (!a->accepted) {
-		put_state(j, "running", "");
+		tell_state(j, FORGE_ACCEPTED);
 		return;
 	}
 	task_watch(j);

@@ -6,7 +6,7 @@
  */
 #include "protocol/gitlab_pace.h"
 #include "protocol/gitlab_reply.h"
-#include "protocol/gitlab_retry.h"
+#include "protocol/forge_retry.h"
 #include "protocol/gitlab_trace.h"
 
 #include "base/str.h"
@@ -49,13 +49,13 @@ static void must(bool holds)
 
 static void check_common(const struct http_reply *r)
 {
-	char text[GITLAB_TEXT_MAX];
+	char text[FORGE_TEXT_MAX];
 	uint64_t ms = 0;
-	struct gitlab_retry retry = { 0 };
+	struct forge_retry retry = { 0 };
 	gitlab_reply_text(r, text);
 	must(*text && str_is_printable(text, strlen(text)));
-	if (gitlab_retry_again(&retry, r, 1700000000, &ms))
-		must(ms >= 50 && ms <= GITLAB_RETRY_CAP_MS + GITLAB_RETRY_CAP_MS / 10 + 1);
+	if (forge_retry_again(&retry, r, 1700000000, &ms))
+		must(ms >= 50 && ms <= FORGE_RETRY_CAP_MS + FORGE_RETRY_CAP_MS / 10 + 1);
 	enum gitlab_accept accept = gitlab_accept_read(r);
 	must(r->status != 403 || accept == GITLAB_ACCEPT_DROP);
 }
@@ -63,8 +63,8 @@ static void check_common(const struct http_reply *r)
 static void check_body(const char *body, size_t n)
 {
 	struct err e = { 0 };
-	struct gitlab_offer o;
-	struct gitlab_identity id;
+	struct forge_offer o;
+	struct forge_identity id;
 	struct buf none = BUF(0);
 	struct http_reply r = {
 		.status = 201, .error = "", .body = body, .body_len = n, .headers = &none

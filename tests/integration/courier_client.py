@@ -16,7 +16,7 @@ LAYOUTS = {
     "REGISTRATION": (1, "idx:u32 name:str url:str token:str system_id:str shell:str token_obtained:u64 "
                         "token_expires:u64 ca_file:str cert_file:str key_file:str proxy:str no_proxy:str limit:u32 "
                         "request_concurrency:u32 check_interval_ms:u32 unhealthy_limit:u32 unhealthy_interval_s:u32 "
-                        "final_retries:u32 connection_age_s:u32 strict:u32 rotate:u32"),
+                        "final_retries:u32 connection_age_s:u32 strict:u32 rotate:u32 forge:str labels:str ephemeral:u32"),
     "FORGET": (2, "idx:u32"),
     "CAPACITY": (3, "slots:u32 seen:u64"),
     "DRAIN": (4, "on:u32"),
@@ -24,7 +24,7 @@ LAYOUTS = {
     "ADOPT": (6, "cookie:u64 idx:u32 job_id:u64 token:str reasons:str debug_trace:u32 accepted:u32 log:fd events:fd doorbell:fd"),
     "ONESHOT": (7, "cookie:u64 verb:str url:str token:str system_id:str shell:str ca_file:str cert_file:str "
                    "key_file:str proxy:str no_proxy:str description:str tags:str maintenance_note:str "
-                   "access_level:str run_untagged:u32 locked:u32 paused:u32 maximum_timeout:u32"),
+                   "access_level:str run_untagged:u32 locked:u32 paused:u32 maximum_timeout:u32 forge:str labels:str ephemeral:u32"),
     "JOB": (32, "cookie:u64 idx:u32 job_id:u64 project_id:u64 project_path:str token:str reasons:str "
                 "protected_ref:u32 timeout_s:u32 debug_trace:u32 payload:fd"),
     "ACCEPTED": (33, "cookie:u64"),
@@ -34,7 +34,7 @@ LAYOUTS = {
     "TOKEN": (37, "idx:u32 token:str obtained:u64 expires:u64"),
     "HEALTH": (38, "idx:u32 ok:u32 text:str"),
     "STAT": (39, "name:str labels:str value:u64"),
-    "RESULT": (40, "cookie:u64 ok:u32 status:u32 id:u64 expires:u64 token:str text:str"),
+    "RESULT": (40, "cookie:u64 ok:u32 status:u32 id:u64 expires:u64 token:str text:str ephemeral:u32"),
 }
 FIELDS = {name: [part.split(":") for part in spec.split()] for name, (_, spec) in LAYOUTS.items()}
 NAMES = {number: name for name, (number, _) in LAYOUTS.items()}

@@ -1,6 +1,6 @@
 #include "protocol/gitlab_pace.h"
 #include "protocol/gitlab_reply.h"
-#include "protocol/gitlab_retry.h"
+#include "protocol/forge_retry.h"
 #include "protocol/gitlab_wire.h"
 
 #include <check.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 
 static struct err e;
-static struct gitlab_request q;
+static struct forge_request q;
 static const struct gitlab_runner runner = {
 	.url = "http://h/gitlab",
 	.token = "glrt-token",
@@ -22,12 +22,12 @@ static const struct gitlab_runner runner = {
 static void setup(void)
 {
 	e = (struct err){ 0 };
-	q = (struct gitlab_request){ 0 };
+	q = (struct forge_request){ 0 };
 }
 
 static void teardown(void)
 {
-	gitlab_request_done(&q);
+	forge_request_done(&q);
 }
 
 static const char *header(const char *name)
@@ -93,7 +93,7 @@ START_TEST(a_final_state)
 	ck_assert_ptr_nonnull(strstr(buf_cstr(&q.body),
 				     "\"output\":{\"checksum\":\"crc32:000000ab\","
 				     "\"bytesize\":5000000000},\"exit_code\":3}"));
-	gitlab_request_done(&q);
+	forge_request_done(&q);
 	u = (struct gitlab_update){ .state = "success", .reason = "" };
 	ck_assert_int_eq(gitlab_update(&runner, &j, &u, &q, &e), 0);
 	ck_assert_ptr_null(strstr(buf_cstr(&q.body), "\"exit_code\""));
@@ -148,7 +148,7 @@ END_TEST
 
 START_TEST(identities)
 {
-	struct gitlab_identity id;
+	struct forge_identity id;
 	struct http_reply r = reply(201, "",
 				    "{\"id\":5,\"token\":\"glrt-x\","
 				    "\"token_expires_at\":\"2026-01-02T03:04:05.678Z\"}");
@@ -191,7 +191,7 @@ static const struct {
 
 START_TEST(offers_as_far_as_they_go)
 {
-	struct gitlab_offer o = { 0 };
+	struct forge_offer o = { 0 };
 	int r = gitlab_offer_read(offers[_i].text, strlen(offers[_i].text), &o, &e);
 	ck_assert_int_eq(r, offers[_i].id ? 0 : -1);
 	ck_assert_uint_eq(o.id, offers[_i].id);
@@ -207,7 +207,7 @@ START_TEST(what_an_offer_says)
 		"\"g/p\"},\"git_info\":{\"protected\":true},\"runner_info\":{\"timeout\":60},"
 		"\"features\":{\"failure_reasons\":[\"a_b\",\"C\",5,\"d\"]},"
 		"\"variables\":[{\"key\":\"CI_DEBUG_SERVICES\",\"value\":\"true\"}]}";
-	struct gitlab_offer o;
+	struct forge_offer o;
 	ck_assert_int_eq(gitlab_offer_read(text, strlen(text), &o, &e), 0);
 	ck_assert_uint_eq(o.project_id, 3);
 	ck_assert_str_eq(o.project_path, "g/p");
@@ -245,15 +245,15 @@ END_TEST
 
 START_TEST(five_attempts)
 {
-	struct gitlab_retry t = { 0 };
+	struct forge_retry t = { 0 };
 	uint64_t ms = 0;
 	struct http_reply r = reply(502, "", "");
-	for (unsigned i = 0; i < GITLAB_ATTEMPTS - 1; i++) {
-		ck_assert(gitlab_retry_again(&t, &r, 0, &ms));
+	for (unsigned i = 0; i < FORGE_ATTEMPTS - 1; i++) {
+		ck_assert(forge_retry_again(&t, &r, 0, &ms));
 		ck_assert_uint_ge(ms, 50u << i);
 		ck_assert_uint_le(ms, 100u << i);
 	}
-	ck_assert(!gitlab_retry_again(&t, &r, 0, &ms));
+	ck_assert(!forge_retry_again(&t, &r, 0, &ms));
 	ck_assert(t.pushed_back);
 }
 END_TEST
@@ -264,14 +264,14 @@ START_TEST(only_some_statuses)
 	static const int stands[] = { 0, 200, 201, 204, 301, 400, 403, 404, 409, 416, 501, 511 };
 	uint64_t ms;
 	for (size_t i = 0; i < sizeof again / sizeof *again; i++) {
-		struct gitlab_retry t = { 0 };
+		struct forge_retry t = { 0 };
 		struct http_reply r = reply(again[i], "", "");
-		ck_assert(gitlab_retry_again(&t, &r, 0, &ms));
+		ck_assert(forge_retry_again(&t, &r, 0, &ms));
 	}
 	for (size_t i = 0; i < sizeof stands / sizeof *stands; i++) {
-		struct gitlab_retry t = { 0 };
+		struct forge_retry t = { 0 };
 		struct http_reply r = reply(stands[i], "", "");
-		ck_assert(!gitlab_retry_again(&t, &r, 0, &ms));
+		ck_assert(!forge_retry_again(&t, &r, 0, &ms));
 		ck_assert(!t.pushed_back);
 	}
 }
@@ -292,10 +292,10 @@ static const struct {
 
 START_TEST(waits_as_told)
 {
-	struct gitlab_retry t = { 0 };
+	struct forge_retry t = { 0 };
 	uint64_t ms = 0;
 	struct http_reply r = reply(429, waits[_i].headers, "");
-	ck_assert(gitlab_retry_again(&t, &r, 1767323045, &ms));
+	ck_assert(forge_retry_again(&t, &r, 1767323045, &ms));
 	ck_assert_uint_ge(ms, waits[_i].least);
 	ck_assert_uint_le(ms, waits[_i].most);
 }

@@ -86,7 +86,7 @@ START_TEST(a_malformed_message_leaves_no_fd)
 	autofd fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	msg_put_fd(&m, fd);
 	ck_assert_int_eq(msg_send(sv[0], &m, &e), 0);
-	int free_before = dup(fd);
+	int free_before = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	close(free_before);
 	automsg in;
 	struct all got;
@@ -94,7 +94,7 @@ START_TEST(a_malformed_message_leaves_no_fd)
 	ck_assert_int_eq(layout_take(&table, &in, &got, &e), -1);
 	msg_done(&in);
 	msg_init(&in, ALL);
-	int free_after = dup(fd);
+	int free_after = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	close(free_after);
 	ck_assert_int_eq(free_after, free_before);
 }

@@ -1,4 +1,4 @@
-#include "protocol/gitlab_retry.h"
+#include "protocol/forge_retry.h"
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -7,7 +7,7 @@
 
 enum { FIRST_MS = 100, BACKOFF_CAP_MS = 60 * 1000 };
 
-uint64_t gitlab_backoff_ms(unsigned n, uint64_t base_ms, uint64_t cap_ms)
+uint64_t forge_backoff_ms(unsigned n, uint64_t base_ms, uint64_t cap_ms)
 {
 	uint64_t ms = base_ms;
 	for (; n && ms < cap_ms; n--)
@@ -43,18 +43,18 @@ static uint64_t asked_ms(const struct http_reply *r, uint64_t wall_s)
 	return 0;
 }
 
-bool gitlab_retry_again(struct gitlab_retry *t, const struct http_reply *r, uint64_t wall_s,
-			uint64_t *ret_ms)
+bool forge_retry_again(struct forge_retry *t, const struct http_reply *r, uint64_t wall_s,
+		       uint64_t *ret_ms)
 {
 	if (!is_retriable(r->status))
 		return false;
 	t->pushed_back = true;
-	if (++t->attempts >= GITLAB_ATTEMPTS)
+	if (++t->attempts >= FORGE_ATTEMPTS)
 		return false;
 	uint64_t ms = asked_ms(r, wall_s);
-	if (ms > GITLAB_RETRY_CAP_MS)
-		ms = GITLAB_RETRY_CAP_MS;
+	if (ms > FORGE_RETRY_CAP_MS)
+		ms = FORGE_RETRY_CAP_MS;
 	*ret_ms = ms ? ms + clock_jitter(ms / 10 + 1)
-		     : gitlab_backoff_ms(t->attempts - 1, FIRST_MS, BACKOFF_CAP_MS);
+		     : forge_backoff_ms(t->attempts - 1, FIRST_MS, BACKOFF_CAP_MS);
 	return true;
 }
