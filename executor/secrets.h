@@ -14,10 +14,12 @@
  * keeper to supervisor (its fd 4)
  *   REVOCABLE  u32 id, bytes record: a line without its newline; replaces what id was
  *   GONE       u32 id: revoked, forget the record
+ *   HELLO      fd: the keeper's pidfd; first to a later supervisor, all records follow
  *
  * Its fd 5 is a memfd of settings, a key=value a line (values as str_quote writes them): ca_file,
  * cert_file, key_file, proxy, no_proxy, allowed (vault.allowed), job (for the audit), life_max_s
- * (the job's timeout and 300: no token outlives it). fd 6: the audit log, appended to.
+ * (the job's timeout and 300: no token outlives it). fd 6: the audit log, appended to. fd 7:
+ * a listening socket, to which a later supervisor connects and takes the place of fd 4.
  * With a second argument "revoke" fd 4 is a memfd of records, one a line: they are revoked, DONE
  * goes to fd 3 if there is one, and the exit status is 0 only if none failed.
  */
@@ -40,6 +42,7 @@ enum secrets_type {
 	SECRETS_MASK,
 	SECRETS_REVOCABLE = 128,
 	SECRETS_GONE,
+	SECRETS_HELLO,
 };
 
 /* Whose fault: GitLab's runner_configuration_error, runner_external_dependency_failure,

@@ -53,9 +53,10 @@ int vault_renew(struct vault *v, unsigned budget_ms, struct err *e)
 /* Something is there that vault_revoke would revoke. */
 bool vault_holds(const struct vault *v) __attribute__((nonnull));
 
-/* How a revocation went: tokens and leases. text: the first failure, "" none. */
+/* How a revocation went: tokens and leases. passing: so many of failed may succeed when tried again.
+ * text: the first failure, "" none. */
 struct vault_revoked {
-	unsigned revoked, failed;
+	unsigned revoked, failed, passing;
 	char text[256];
 };
 

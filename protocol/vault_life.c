@@ -128,6 +128,12 @@ static bool is_gone(const struct vault_call *c)
 	       (c->status == 400 && memmem(buf_cstr(&c->reply), c->reply.len, "not found", 9));
 }
 
+/* No answer, or one that says that the server is in trouble or busy. */
+static bool may_pass(const struct vault_call *c)
+{
+	return c->status == 0 || c->status == 412 || c->status == 429 || c->status >= 500;
+}
+
 static void settle(struct revocation *r, struct vault_call *c, struct vault_revoked *ret)
 {
 	struct err why = { 0 };
@@ -139,6 +145,7 @@ static void settle(struct revocation *r, struct vault_call *c, struct vault_revo
 			secret_done(&r->vault->token);
 	} else {
 		ret->failed++;
+		ret->passing += may_pass(c);
 		vault_judge(r->vault, c, &why);
 		if (!*ret->text)
 			snprintf(ret->text, sizeof ret->text, "%.*s", (int)sizeof ret->text - 1,

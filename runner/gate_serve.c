@@ -8,8 +8,10 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "runner/rendezvous.h"
 #include "runner/revocable.h"
 #include "runner/slot_box.h"
+#include "runner/slot_keeper.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -198,10 +200,11 @@ static int serve_keeper(struct slot *s, struct msg *m, struct err *e)
 	priv_role_text(&s->host->priv, PRIV_KEEPER, s->number, ids);
 	autofd settings = revocable_settings(s, &why);
 	autofd audit = settings < 0 ? -1 : state_audit(&s->host->state, &why);
-	struct role_start start = { .name = "keeper", .ids = ids, .nfds = 4 };
-	int fds[] = { -1, theirs, settings, audit };
-	if (audit < 0 || start_for_worker(s, &s->keeper, &start, fds, &why) < 0 ||
-	    slot_watch_keeper(s, &why) < 0)
+	autofd later = audit < 0 ? -1 : rendezvous_listen(s->dir, "keeper", &why);
+	struct role_start start = { .name = "keeper", .ids = ids, .nfds = 5 };
+	int fds[] = { -1, theirs, settings, audit, later };
+	if (later < 0 || start_for_worker(s, &s->keeper, &start, fds, &why) < 0 ||
+	    slot_keeper_watch(s, &why) < 0)
 		slot_refuse(s, why.msg);
 	return 0;
 }

@@ -11,7 +11,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-enum { FULL_MS = 5000, RENEW_MS = 20 * 1000, CONNECT_MS = 10 * 1000, RECORDS_MAX = 256 };
+enum {
+	FULL_MS = 5000,
+	RENEW_MS = 20 * 1000,
+	CONNECT_MS = 10 * 1000,
+	RECORDS_MAX = 256,
+	AGAIN_MS = 250
+};
 
 /* --- the worker's socket --- */
 
@@ -125,20 +131,6 @@ static void renew(struct keeper *k)
 
 /* --- the end --- */
 
-static void forget_records(struct keeper *k)
-{
-	struct err e = { 0 };
-	for (size_t i = 0; i < k->store.nidentities && k->supervisor >= 0; i++) {
-		automsg m;
-		if (vault_holds(k->store.identities[i]))
-			continue;
-		msg_init(&m, SECRETS_GONE);
-		msg_put_u32(&m, (uint32_t)i);
-		if (msg_send(k->supervisor, &m, &e) < 0)
-			log_warn("supervisor", "err", e.msg, NULL);
-	}
-}
-
 static void say_done(struct keeper *k, const struct vault_revoked *r)
 {
 	automsg m;
@@ -150,20 +142,41 @@ static void say_done(struct keeper *k, const struct vault_revoked *r)
 		keeper_send(k, &m);
 }
 
-/* Whatever the worker's end was, nothing that it was given is left open. */
-static unsigned revoke_all(struct keeper *k, struct vault *const *all, size_t n)
+/* What may pass is tried again, later each time, as long as KEEPER_REVOKE_MS last. */
+static void revoke_patiently(struct vault *const *all, size_t n, struct vault_revoked *ret)
+{
+	uint64_t until = clock_ms() + KEEPER_REVOKE_MS, pause = AGAIN_MS;
+	unsigned revoked = 0;
+	for (;;) {
+		uint64_t now = clock_ms();
+		vault_revoke(all, n, now < until ? (unsigned)(until - now) : 0, ret);
+		revoked += ret->revoked;
+		if (!ret->passing || clock_ms() + pause >= until)
+			break;
+		poll(NULL, 0, (int)pause);
+		pause *= 2;
+	}
+	ret->revoked = revoked;
+}
+
+/* Whatever the worker's end was, nothing that it was given is left open. A worker waits for the first
+ * try alone: where that fails a supervisor that has the records starts a keeper, which is patient. */
+static unsigned revoke_all(struct keeper *k, struct vault *const *all, size_t n, bool patient)
 {
 	struct vault_revoked r;
 	char num[STR_NUM];
 	k->net.stop = NULL;
 	loop_timer_clear(k->loop, &k->renewal);
-	vault_revoke(all, n, KEEPER_REVOKE_MS, &r);
+	if (patient)
+		revoke_patiently(all, n, &r);
+	else
+		vault_revoke(all, n, KEEPER_REVOKE_MS, &r);
 	if (r.revoked || r.failed)
 		keeper_audit_revoke(&k->audit, &r);
 	if (r.failed)
 		log_error("leases are left to their time", "job", k->audit.job, "count",
 			  str_num(num, r.failed), "err", r.text, NULL);
-	forget_records(k);
+	keeper_record_forget(k);
 	say_done(k, &r);
 	return r.failed;
 }
@@ -188,9 +201,11 @@ int keeper_run(struct keeper *k, struct err *e)
 	k->worker.ready = worker_ready;
 	k->net.stop = &k->gone;
 	int r = loop_watch(k->loop, &k->worker, EPOLLIN | EPOLLRDHUP, e);
+	if (r == 0)
+		r = keeper_record_listen(k, e);
 	while (r == 0 && !k->gone && !k->left)
 		r = step(k, e);
-	revoke_all(k, k->store.identities, k->store.nidentities);
+	revoke_all(k, k->store.identities, k->store.nidentities, !keeper_record_kept(k));
 	return r;
 }
 
@@ -210,7 +225,7 @@ int keeper_revoke(struct keeper *k, const char *text, struct err *e)
 		bad += len && !v;
 		at += len + (at[len] == '\n');
 	}
-	unsigned failed = revoke_all(k, all, n);
+	unsigned failed = revoke_all(k, all, n, true);
 	for (size_t i = 0; i < n; i++)
 		vault_free(all[i]);
 	if (bad || failed)
@@ -222,7 +237,10 @@ int keeper_revoke(struct keeper *k, const char *text, struct err *e)
 
 int keeper_open(struct keeper *k, struct err *e)
 {
-	*k = (struct keeper){ .worker = { .fd = -1 }, .supervisor = -1, .audit = { .fd = -1 } };
+	*k = (struct keeper){ .worker = { .fd = -1 },
+			      .listen = { .fd = -1 },
+			      .supervisor = -1,
+			      .audit = { .fd = -1 } };
 	if (http_init(e) < 0)
 		return -1;
 	k->loop = loop_new(e);

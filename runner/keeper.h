@@ -12,6 +12,7 @@ enum keeper_fd {
 	KEEPER_SUPERVISOR, /* revoke mode: the records */
 	KEEPER_SETTINGS,
 	KEEPER_AUDIT,
+	KEEPER_LISTEN, /* a later supervisor connects here */
 };
 
 enum { KEEPER_READ_MS = 60 * 1000, KEEPER_REVOKE_MS = 10 * 1000 };
@@ -22,7 +23,7 @@ struct keeper {
 	struct vault_net net;
 	struct keeper_store store;
 	struct keeper_audit audit;
-	struct source worker;
+	struct source worker, listen;
 	struct timer renewal;
 	uint64_t read_ms;            /* the budget of one READ */
 	int supervisor;              /* -1: nobody keeps records */
@@ -49,5 +50,17 @@ void keeper_serve_read(struct keeper *k, const struct secrets_read *r) __attribu
 
 /* To the worker; waits while its socket is full. An error is logged: the worker is gone then. */
 void keeper_send(struct keeper *k, const struct msg *m) __attribute__((nonnull));
+
+/* What another keeper needs should this one die (keeper_record.c), kept by the supervisor. The record of
+ * an identity is told when it has changed, and again, all of them, to each later supervisor, which
+ * connects to KEEPER_LISTEN. */
+void keeper_record(struct keeper *k, const struct vault *v, unsigned index)
+	__attribute__((nonnull));
+/* Identities that hold nothing any more have no record. */
+void keeper_record_forget(struct keeper *k) __attribute__((nonnull));
+/* A supervisor holds them now. */
+bool keeper_record_kept(const struct keeper *k) __attribute__((nonnull));
+int keeper_record_listen(struct keeper *k, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
 
 #endif

@@ -77,6 +77,7 @@ static int revoke_records(struct keeper *k, struct err *e)
 static int serve(struct keeper *k, struct err *e)
 {
 	k->supervisor = is_open(KEEPER_SUPERVISOR) ? KEEPER_SUPERVISOR : -1;
+	k->listen.fd = is_open(KEEPER_LISTEN) ? KEEPER_LISTEN : -1;
 	return keeper_run(k, e);
 }
 

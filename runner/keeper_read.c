@@ -57,23 +57,6 @@ static int understand(const struct secrets_read *r, struct wish *ret, struct err
 	return 0;
 }
 
-/* What another keeper needs should this one die. Without it, what is held could outlive us. */
-static void leave_record(struct keeper *k, const struct vault *v, unsigned index)
-{
-	struct err e = { 0 };
-	__attribute__((cleanup(buf_wipe))) struct buf record = BUF(MSG_MAX);
-	automsg m;
-	if (k->supervisor < 0 || !vault_holds(v))
-		return;
-	msg_init(&m, SECRETS_REVOCABLE);
-	msg_put_u32(&m, index);
-	if (vault_record(v, &record, &e) == 0)
-		msg_put_bytes(&m, buf_cstr(&record), record.len);
-	if (e.code || msg_send(k->supervisor, &m, &e) < 0)
-		log_error("what revocation needs is not kept", "job", k->audit.job, "err", e.msg,
-			  NULL);
-}
-
 static void note(struct keeper *k, const struct secrets_read *r, const struct vault_reply *reply)
 {
 	const char *text;
@@ -105,13 +88,13 @@ static const struct vault_reply *obtain(struct keeper *k, const struct wish *w, 
 		return known;
 	uint64_t until = clock_ms() + w->want.budget_ms;
 	int r = vault_login(v, w->want.budget_ms, e);
-	leave_record(k, v, index);
+	keeper_record(k, v, index);
 	struct vault_want want = w->want;
 	want.budget_ms = clock_ms() < until ? (unsigned)(until - clock_ms()) : 0;
 	if (r < 0)
 		return NULL;
 	r = vault_read(v, &want, &fresh, e);
-	leave_record(k, v, index); /* with its lease, or its new token */
+	keeper_record(k, v, index); /* with its lease, or its new token */
 	if (r < 0 || keeper_store_keep(&k->store, v, &w->want, fresh, e) < 0)
 		return NULL;
 	return fresh;

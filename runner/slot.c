@@ -4,8 +4,9 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "runner/revocable.h"
+#include "runner/rendezvous.h"
 #include "runner/slot_end.h"
+#include "runner/slot_keeper.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -16,8 +17,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 /* --- the worker's socket ------------------------------------------------------------------------ */
 
@@ -110,31 +109,6 @@ void slot_spawned(struct slot *s, struct sandbox_made *made)
 	fd_close(&s->init);
 }
 
-/* --- the keeper's records ----------------------------------------------------------------------- */
-
-static void keeper_ready(struct source *src, uint32_t events)
-{
-	struct slot *s = (struct slot *)(void *)((char *)src -
-						 offsetof(struct slot, keeper_socket));
-	struct err e = { 0 };
-	automsg m;
-	(void)events;
-	int r = msg_recv(src->fd, &m, &e);
-	if (r > 0) {
-		if (revocable_take(&s->revocable, &m, &e) < 0)
-			log_warn("keeper", "job", s->name, "err", e.msg, NULL);
-		return;
-	}
-	loop_unwatch(s->host->loop, src);
-	fd_close(&src->fd);
-}
-
-int slot_watch_keeper(struct slot *s, struct err *e)
-{
-	s->keeper_socket.ready = keeper_ready;
-	return loop_watch(s->host->loop, &s->keeper_socket, EPOLLIN, e);
-}
-
 /* --- start -------------------------------------------------------------------------------------- */
 
 void slot_label_set(struct slot_label *l, const char *registration, const char *project)
@@ -184,17 +158,6 @@ static int make_dir(struct slot *s, const struct slot_job *j, struct err *e)
 	return r < 0 ? -1 : slot_reserve(s->dir, e);
 }
 
-/* A listening socket in the job's directory, for a supervisor of a later life. */
-static int listen_in(int dir, struct err *e)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	autofd fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/ctl", dir);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 1) < 0)
-		return err_sys(e, "ctl");
-	return fd_take(&fd);
-}
-
 static int append_new(int dir, const char *name)
 {
 	return openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
@@ -238,7 +201,7 @@ static int start_worker(struct slot *s, const struct slot_job *j, struct err *e)
 		return -1;
 	autofd set = fd_sealed("settings", settings.p, settings.len, e);
 	s->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	autofd ctl = s->doorbell < 0 || set < 0 ? -1 : listen_in(s->dir, e);
+	autofd ctl = s->doorbell < 0 || set < 0 ? -1 : rendezvous_listen(s->dir, "ctl", e);
 	if (ctl < 0 || msg_pair(pair, e) < 0)
 		return e->code ? -1 : err_sys(e, "doorbell");
 	s->socket = (struct source){ .fd = pair[0], .ready = worker_ready };
@@ -280,7 +243,7 @@ static void take_adopted(struct slot *s, const struct slot_adopt *a)
 {
 	reset(s);
 	s->cookie = a->cookie;
-	s->id = s->label.id = a->id;
+	s->id = s->label.id = s->keeper_job = a->id;
 	s->project_id = s->label.project_id = a->project_id;
 	slot_label_set(&s->label, a->registration, a->project);
 	s->options = a->options;
@@ -294,19 +257,18 @@ static void take_adopted(struct slot *s, const struct slot_adopt *a)
 	s->fetcher.ended = s->packer.ended = s->keeper.ended = slot_helper_ended;
 }
 
-/* Not blocking: a worker that does not accept connections must not hold us up. */
 static int connect_worker(struct slot *s, struct err *e)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	s->dir = openat(s->host->state.jobs, s->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autofd sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->dir < 0 || sock < 0)
+	if (s->dir < 0)
 		return err_sys(e, "job directory %s", s->name);
 	s->log = openat(s->dir, "log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	s->events = openat(s->dir, "events", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	snprintf(addr.sun_path, sizeof addr.sun_path, "/proc/self/fd/%d/ctl", s->dir);
-	if (s->log < 0 || s->events < 0 || connect(sock, (struct sockaddr *)&addr, sizeof addr) < 0)
-		return err_sys(e, "worker of %s", s->name);
+	if (s->log < 0 || s->events < 0)
+		return err_sys(e, "journal of %s", s->name);
+	autofd sock = rendezvous_connect(s->dir, "ctl", e);
+	if (sock < 0)
+		return err_wrap(e, "worker of %s", s->name);
 	s->socket = (struct source){ .fd = fd_take(&sock), .ready = worker_ready };
 	return loop_watch(s->host->loop, &s->socket, EPOLLIN, e);
 }
@@ -314,7 +276,7 @@ static int connect_worker(struct slot *s, struct err *e)
 int slot_adopt(struct slot *s, const struct slot_adopt *a, struct err *e)
 {
 	take_adopted(s, a);
-	if (connect_worker(s, e) == 0)
+	if (connect_worker(s, e) == 0 && slot_keeper_reach(s, e) == 0)
 		return 0;
 	slot_release(s);
 	return -1;

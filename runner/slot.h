@@ -109,7 +109,5 @@ void slot_serve_waiting(struct slot *s) __attribute__((nonnull));
 void slot_grant(struct slot *s, const int *fds, unsigned n, const char *notes)
 	__attribute__((nonnull(1)));
 void slot_refuse(struct slot *s, const char *why) __attribute__((nonnull));
-/* Listen to what the keeper leaves for a keeper to come. */
-int slot_watch_keeper(struct slot *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 
 #endif

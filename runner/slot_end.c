@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "executor/verdict.h"
-#include "runner/revocable.h"
 #include "runner/slot_box.h"
+#include "runner/slot_keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -230,13 +230,11 @@ static struct slot *slot_of_helper(struct role *r)
 void slot_helper_ended(struct role *r, int status)
 {
 	struct slot *s = slot_of_helper(r);
-	struct err e = { 0 };
 	(void)status;
 	if (!s)
 		return;
-	if (r == &s->keeper && revocable_pending(&s->revocable) && revocable_start(s, &e) < 0)
-		log_error("what a dead keeper held is left to its TTL", "job", s->name, "err",
-			  e.msg, NULL);
+	if (r == &s->keeper)
+		slot_keeper_ended(s);
 	slot_serve_waiting(s);
 	look_over(s);
 }

@@ -91,10 +91,11 @@ static const char *const instrumented[] = {
 
 #define ROLE SCMP_ACT_KILL_PROCESS
 
-/* A job: what compilers, interpreters, debuggers, databases and test suites use. */
-/* Secrets are kept out of swap; a later supervisor is handed our own pidfd. */
-static const char *const keeping[] = { "mlock", "mlock2", "munlock", "pidfd_open", NULL };
+/* Secrets are kept out of swap; a later supervisor connects and is handed our own pidfd. */
+static const char *const keeping[] = { "mlock",      "mlock2",  "munlock",
+				       "pidfd_open", "accept4", NULL };
 
+/* A job: what compilers, interpreters, debuggers, databases and test suites use. */
 static const char *const job_more[] = {
 	"_llseek", "clone", "fork", "vfork", "execve", "execveat", "wait4", "waitid", "waitpid",
 	"setpgid", "getpgrp", "getpgid", "setsid", "getsid", "alarm", "pause", "setitimer",

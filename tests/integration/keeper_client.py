@@ -15,7 +15,7 @@ from typing import Any
 
 READ, LEAVE = 1, 2
 VALUE, FAILED, NOTE, DONE, MASK = 64, 65, 66, 67, 68
-REVOCABLE, GONE = 128, 129
+REVOCABLE, GONE, HELLO = 128, 129, 130
 CLASSES = {1: "config", 2: "external", 3: "system", 4: "missing"}
 READ_FIELDS = ("name", "provider", "url", "space", "auth_name", "auth_path", "jwt", "role", "engine", "mount", "path",
                "field")
@@ -93,7 +93,11 @@ class Keeper:
         config, audit = os.memfd_create("settings"), os.open(self.audit_path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         os.write(config, text.encode())
         os.lseek(config, 0, os.SEEK_SET)
-        fds = [worker.fileno(), supervisor.fileno(), config, audit]
+        self.address = str(directory / "ctl")
+        later = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        later.bind(self.address)
+        later.listen(1)
+        fds = [worker.fileno(), supervisor.fileno(), config, audit, later.detach()]
         argv = ["keeper", "-"]
         if records is not None:
             fds[1] = os.memfd_create("records")
@@ -172,6 +176,21 @@ class Keeper:
         return result
 
     # the supervisor's side
+
+    def come(self) -> None:
+        """A supervisor of a later life."""
+        self.supervisor.close()
+        self.supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.supervisor.connect(self.address)
+
+    def greeted(self) -> bool:
+        """The first message said who it is: a pidfd of the keeper."""
+        message = receive(self.supervisor)
+        assert message and message.type == HELLO and len(message.fds) == 1
+        with open(f"/proc/self/fdinfo/{message.fds[0]}") as info:
+            shown = dict(line.split(":\t", 1) for line in info.read().splitlines())
+        os.close(message.fds[0])
+        return int(shown["Pid"]) == self.process.pid
 
     def records(self) -> dict[int, str]:
         """What a next keeper would need, as of now."""

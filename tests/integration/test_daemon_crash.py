@@ -276,6 +276,38 @@ def test_keeper_killed_and_its_token_is_revoked(gitlab, courser, bao, snooze):
     assert daemon.stop() == 0
 
 
+def test_supervisor_killed_and_then_the_keeper(gitlab, courser, bao, as_user):
+    """What a keeper of an earlier life holds is revoked after its death; the job goes on."""
+    first = courser.start(gitlab)
+    script = ["test -n \"$PASSWORD\" && echo has it", TICKS.format(40)]
+    job = gitlab.queue(script=script, variables=[bao.id_token()], secrets={"PASSWORD": bao.secret()})
+    job.wait_trace("tick-2.")
+    keeper = role(courser, "keeper")
+    first.kill()
+    second = courser.run(first.config)
+    second.wait_log("taken over")
+    job.wait_trace("tick-8.")
+    assert roles(courser, "keeper") == [keeper] and len(bao.tokens()) == 1
+    kill(keeper)
+    until(lambda: not bao.tokens(), 10, "the token is revoked")
+    exact(ended(job), 40)
+    until(lambda: not job_directories(second) and not roles(courser, "keeper"), message="nothing is left")
+    assert second.stop() == 0
+
+
+def test_supervisor_killed_and_the_keeper_revokes(gitlab, courser, bao):
+    first = courser.start(gitlab)
+    job = gitlab.queue(script=["test -n \"$PASSWORD\" && echo has it", TICKS.format(8)], variables=[bao.id_token()],
+                       secrets={"PASSWORD": bao.secret()})
+    job.wait_trace("tick-2.")
+    first.kill()
+    second = courser.run(first.config)
+    ended(job)
+    bao.wait_clean()
+    until(lambda: not job_directories(second) and not roles(courser, "keeper"), message="nothing is left")
+    assert bao.revocations() == 1 and "leases are left" not in second.log() and second.stop() == 0
+
+
 def test_secrets_from_openbao_are_masked_and_revoked(gitlab, courser, bao, as_user):
     daemon = courser.start(gitlab)
     job = gitlab.queue(script=["echo value=$PASSWORD"], variables=[bao.id_token()], secrets={"PASSWORD": bao.secret()})

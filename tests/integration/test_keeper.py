@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -317,6 +318,43 @@ def test_another_keeper_revokes_after_a_death(bao: OpenBao, keep) -> None:
     assert second.done() == (2, 0, "")
     assert second.process.returncode == 0
     assert bao.tokens() == []
+
+
+@pytest.mark.parametrize("how", [{"status": 500, "times": 3}, {"close": True}], ids=["engine", "broken"])
+def test_a_revocation_that_fails_is_tried_again(bao: OpenBao, bao_front: Front, keep, how: dict[str, Any]) -> None:
+    """An engine's trouble is asked twice by the client; more is the keeper's patience."""
+    keeper = keep()
+    assert keeper.read(**want(bao, url=bao_front.url)).value == KV2.encode()
+    keeper.process.send_signal(signal.SIGKILL)
+    keeper.process.wait()
+    bao_front.fail_next("*", "/v1/auth/token/revoke-self", **how)
+    second = keep(records=keeper.records()[0] + "\n")
+    assert second.done() == (1, 0, "") and second.process.returncode == 0
+    assert bao.tokens() == []
+    assert len(bao_front.requests("POST", "/v1/auth/token/revoke-self")) == how.get("times", 1) + 1
+
+
+def test_a_refusal_is_not_asked_again(bao: OpenBao, bao_front: Front, keep) -> None:
+    bao_front.fail_next("*", "/v1/auth/token/revoke-self", status=405, body='{"errors":["never"]}', times=9)
+    second = keep(records=f"address={bao_front.url} token=s.nothing\n")
+    assert second.done() == (0, 1, "never") or "never" in second.errors.read_text()
+    assert len(bao_front.requests("POST", "/v1/auth/token/revoke-self")) == 1
+
+
+def test_a_later_supervisor_gets_every_record(bao: OpenBao, keep) -> None:
+    keeper = keep()
+    assert keeper.read(**want(bao)).value == KV2.encode()
+    before = keeper.records()
+    keeper.supervisor.close()
+    keeper.come()
+    wait_for(lambda: select.select([keeper.supervisor], [], [], 0)[0], what="its word")
+    assert keeper.greeted() and keeper.records() == before
+    assert keeper.read(**want(bao, jwt=bao.jwt({"job_id": "2"}))).value == KV2.encode()
+    assert len(keeper.records()) == 1, "what is new is told to who is there now"
+    keeper.come()
+    wait_for(lambda: select.select([keeper.supervisor], [], [], 0)[0], what="its word")
+    assert keeper.greeted() and len(keeper.records()) == 2
+    assert keeper.leave() == (2, 0, "") and keeper.records() == {}
 
 
 def test_what_cannot_be_revoked_is_said(bao: OpenBao, bao_front: Front, keep) -> None:
