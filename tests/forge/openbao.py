@@ -28,6 +28,7 @@ path "ops/data/*"     { capabilities = ["read"] }
 path "ops1/*"         { capabilities = ["read"] }
 path "generic/*"      { capabilities = ["read"] }
 path "pki/issue/ci"   { capabilities = ["update"] }
+path "database/creds/ci" { capabilities = ["read"] }
 path "sys/leases/renew"  { capabilities = ["update"] }
 path "sys/leases/revoke" { capabilities = ["update"] }
 """,
@@ -271,9 +272,10 @@ class OpenBao:
     def wait_clean(self, timeout: float = 5.0) -> None:
         """Until no token of a job and no lease is alive."""
         end = time.monotonic() + timeout
-        while self.tokens() or self.leases():
+        while self.tokens() or self.leases() or self.leases("database/"):
             if time.monotonic() > end:
-                raise AssertionError(f"not revoked: {[t['accessor'] for t in self.tokens()]} {self.leases()}")
+                raise AssertionError(f"not revoked: {[t['accessor'] for t in self.tokens()]} {self.leases()} "
+                                     f"{self.leases('database/')}")
             time.sleep(0.05)
 
     def audit(self, path: str | None = None, operation: str | None = None) -> list[dict[str, Any]]:
