@@ -362,6 +362,14 @@ def redactor(machine: Machine) -> Iterator[bool]:
     yield line("redactor, the worst input", worst, "MB/s", name, 0, 80, more=True)
 
 
+def expressions(machine: Machine) -> Iterator[bool]:
+    """Expressions a second on one core, parsed and evaluated, of expr_bench."""
+    done = subprocess.run([str(machine.build / "bench" / "expr_bench")], check=True, capture_output=True, text=True)
+    rate = {found[1]: float(found[2]) for found in re.finditer(r"^(.*\S) +(\d+) /s$", done.stdout, re.M)}
+    for name in ("typical", "functions"):
+        yield line(f"expressions, {name}", rate[name] / 1e3, "k/s", "no peer in C", 0, 200, more=True)
+
+
 def sandbox(machine: Machine) -> Iterator[bool]:
     """From the request of a sandbox to the exec of its init, beside the bare namespaces, mounts and exec."""
     ours, bare = [], []
@@ -383,7 +391,7 @@ def sandbox(machine: Machine) -> Iterator[bool]:
 
 FIGURES: dict[str, Callable[[Machine], Iterator[bool]]] = {
     "first-byte": first_byte, "cpu": cpu, "idle": idle, "sleepers": sleepers, "log": big_log, "redactor": redactor,
-    "sandbox": sandbox,
+    "sandbox": sandbox, "expressions": expressions,
 }
 
 
