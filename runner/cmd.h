@@ -6,10 +6,14 @@
 #include "base/buf.h"
 #include "runner/command.h"
 
-enum { CMD_JOB_FAILED = 1 }; /* exec: the job's own failure */
+enum {
+	CMD_JOB_FAILED = 1, /* exec: the job's own failure */
+	CMD_EXPRESSION = 1, /* eval: the expression is wrong */
+};
 
 int cmd_cancel(const struct command_line *l, struct err *e);
 int cmd_doctor(const struct command_line *l, struct err *e);
+int cmd_eval(const struct command_line *l, struct err *e);
 int cmd_exec(const struct command_line *l, struct err *e);
 int cmd_help(const struct command_line *l, struct err *e);
 int cmd_list(const struct command_line *l, struct err *e);

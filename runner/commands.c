@@ -35,6 +35,12 @@ static const struct command_option secrets_option = {
 	.flags = COMMAND_REQUIRED,
 	.help = "what to mask: a JSON array of strings",
 };
+static const struct command_option context_option = {
+	.name = "context",
+	.letter = 'x',
+	.arg = "FILE",
+	.help = "the contexts, a JSON object: {\"github\": {...}, ...}; - is standard input",
+};
 static const struct command_option all_jobs_option = {
 	.name = "all",
 	.help = "every job that runs",
@@ -211,6 +217,19 @@ static const struct command verbs[] = {
 		.options = { &payload_option, &result_option, &state_option, &exec_config_option,
 			     &override_option },
 		.run = cmd_exec,
+	},
+	{
+		.name = "eval",
+		.operand = "EXPRESSION",
+		.operands_min = 1,
+		.operands_max = 1,
+		.help = "Evaluate an expression of a workflow and print its value as JSON",
+		.more = "A text with ${{ }} in it is evaluated as the workflow's own texts are. "
+			"Contexts that the file does not have are null; status functions go "
+			"by job.status, hashFiles cannot be called. Exit status: 0, 1 the "
+			"expression is wrong (a caret shows where).",
+		.options = { &context_option },
+		.run = cmd_eval,
 	},
 	{
 		.name = "status",

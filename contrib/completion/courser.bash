@@ -3,7 +3,7 @@
 _courser() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words=
 	if ((COMP_CWORD == 1)); then
-		COMPREPLY=($(compgen -W 'run register verify unregister list exec status cancel redact doctor version --help --version' -- "$word"))
+		COMPREPLY=($(compgen -W 'run register verify unregister list exec eval status cancel redact doctor version --help --version' -- "$word"))
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -13,6 +13,7 @@ _courser() {
 	unregister) words='--config --state --name --all --help' ;;
 	list) words='--config --json --help' ;;
 	exec) words='--payload --result --state --config --override --help' ;;
+	eval) words='--context --help' ;;
 	status) words='--state --json --help' ;;
 	cancel) words='--state --all --abort --help' ;;
 	redact) words='--secrets --help' ;;

@@ -42,6 +42,8 @@ complete -c courser -n '__fish_seen_subcommand_from exec' -l result -s r -r -F -
 complete -c courser -n '__fish_seen_subcommand_from exec' -l state -s s -r -F -d 'the state directory; default /var/lib/courser for root, else $XDG_STATE_HOME/courser'
 complete -c courser -n '__fish_seen_subcommand_from exec' -l config -s c -r -F -d 'a configuration whose first registration says how the job runs; none: the defaults'
 complete -c courser -n '__fish_seen_subcommand_from exec' -l override -s o -r -d 'outweigh a key of the configuration'
+complete -c courser -n __fish_use_subcommand -a eval -d 'Evaluate an expression of a workflow and print its value as JSON'
+complete -c courser -n '__fish_seen_subcommand_from eval' -l context -s x -r -F -d 'the contexts, a JSON object: {"github": {...}, ...}; - is standard input'
 complete -c courser -n __fish_use_subcommand -a status -d 'Show what the daemon is doing'
 complete -c courser -n '__fish_seen_subcommand_from status' -l state -s s -r -F -d 'the state directory; default /var/lib/courser for root, else $XDG_STATE_HOME/courser'
 complete -c courser -n '__fish_seen_subcommand_from status' -l json -d 'print JSON, one object a line'

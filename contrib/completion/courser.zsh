@@ -8,6 +8,7 @@ if ((CURRENT == 2)); then
 		'unregister:Take registrations back at their coordinators and out of the configuration'
 		'list:Show the registrations of the configuration, without their tokens'
 		'exec:Run one job from a file, with no coordinator and no daemon'
+		'eval:Evaluate an expression of a workflow and print its value as JSON'
 		'status:Show what the daemon is doing'
 		'cancel:Cancel a job of the daemon, by its number'
 		'redact:Mask standard input to standard output as a job'\''s log is masked'
@@ -77,6 +78,11 @@ case $verb in
 			'--state=[the state directory; default /var/lib/courser for root, else $XDG_STATE_HOME/courser]:DIR:_files -/' \
 			'--config=[a configuration whose first registration says how the job runs; none\: the defaults]:FILE:_files' \
 			'*--override=[outweigh a key of the configuration]:KEY=VALUE: ' \
+			'--help[show this and exit]'
+		;;
+	eval)
+		_arguments \
+			'--context=[the contexts, a JSON object\: {"github"\: {...}, ...}; - is standard input]:FILE:_files' \
 			'--help[show this and exit]'
 		;;
 	status)

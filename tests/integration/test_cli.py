@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-VERBS = ["run", "register", "verify", "unregister", "list", "exec", "status", "cancel", "redact", "doctor", "version"]
+VERBS = ["run", "register", "verify", "unregister", "list", "exec", "eval", "status", "cancel", "redact", "doctor", "version"]
 
 
 def said(done: subprocess.CompletedProcess) -> str:
@@ -44,6 +44,9 @@ def test_version(courser):
     (["exec", "--palyoad=x"], 'did you mean "--payload"?'),
     (["exec"], 'needs --payload=FILE'),
     (["exec", "--payload"], "needs a value"),
+    (["eval"], "EXPRESSION"),
+    (["eval", "1", "2"], "one word too many"),
+    (["eval", "1", "--contxt=x"], 'did you mean "--context"?'),
     (["cancel"], "--all"),
     (["cancel", "x"], "not a job's number"),
     (["cancel", "1", "2"], "one word too many"),
@@ -203,3 +206,49 @@ def test_the_token_may_be_a_credential(courser, gitlab):
     assert done.returncode == 0, said(done)
     done = register(courser, gitlab, "", name="two")
     assert done.returncode == 65 and "holds no token" in said(done)
+
+
+# --- expressions ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words, value", [
+    (["1 == '1' && github.ref"], "null"),
+    (["format('{0}', 1e18)"], '"1E+18"'),
+    (["fromJSON('{\"a\":[1,{}]}')"], '{\n  "a": [\n    1,\n    {}\n  ]\n}'),
+    (["a ${{ github.REF }}"], '"a "'),
+    (["success() && !cancelled()"], "true"),
+    (["--", "-1"], "-1"),
+])
+def test_eval_prints_the_value(courser, words, value):
+    done = courser.command("eval", *words)
+    assert done.returncode == 0 and not done.stderr
+    assert done.stdout.decode() == value + "\n"
+
+
+def test_eval_with_contexts(courser):
+    context = courser.write("context.json", json.dumps({"github": {"ref": "x"}, "own": [1], "job": {"status": "failure"}}))
+    for expression, value in {"github.ref": "x", "own[0]": 1, "failure()": True, "success()": False}.items():
+        done = courser.command("eval", expression, "--context", context)
+        assert done.returncode == 0 and json.loads(done.stdout) == value
+
+
+@pytest.mark.parametrize("expression, message", [
+    ("github.ref == secrts.x", 'line 1, column 15: unknown context "secrts"; did you mean "secrets"?\n'
+                               "github.ref == secrts.x\n              ^"),
+    ("1 ==\n  foo(2)", 'line 2, column 3: unknown function "foo"\n  foo(2)\n  ^'),
+    ("x ${{ 1 }", 'line 1, column 3: "${{" is not closed by "}}"\nx ${{ 1 }\n  ^'),
+    ("hashFiles('x')", "line 1, column 1: hashFiles cannot be called here\nhashFiles('x')\n^"),
+])
+def test_eval_shows_where_an_expression_is_wrong(courser, expression, message):
+    done = courser.command("eval", expression)
+    assert done.returncode == 1 and not done.stdout
+    assert said(done) == f"courser: error: {message}\n"
+
+
+def test_eval_with_a_context_file_that_is_wrong(courser):
+    for text, message in {"[1]": "a JSON object", '{"a":\n1,}': "line 2, column 3: a key is expected here"}.items():
+        path = courser.write("bad.json", text)
+        done = courser.command("eval", "1", "-x", path)
+        assert done.returncode == 65 and str(path) in said(done) and message in said(done)
+    done = courser.command("eval", "1", "-x", "/nowhere")
+    assert done.returncode == 66 and "/nowhere" in said(done)
