@@ -110,7 +110,7 @@ static int confine_files(const struct confine *c, struct err *e)
 
 static int confine_calls(const struct confine *c, struct err *e)
 {
-	struct seccomp_programs p;
+	struct seccomp_filter p;
 	if (seccomp_build(c->profile, &p, e) < 0)
 		return -1;
 	int r = seccomp_install(&p, e);

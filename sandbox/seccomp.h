@@ -8,22 +8,21 @@
 #include <linux/filter.h>
 #include <stdbool.h>
 
-/* Two programs that the kernel runs one after the other, the stricter answer wins: which calls
- * there are (seccomp_calls.h), and which arguments some of them may have. Heap memory. */
-struct seccomp_programs {
-	struct sock_fprog calls, arguments;
+/* One program: which arguments some calls may have, then which calls there are. Heap memory. */
+struct seccomp_filter {
+	struct sock_fprog program;
 };
 
-/* Build the programs of a profile: "job", or a role's name. Heap; -1 with e set. */
-int seccomp_build(const char *profile, struct seccomp_programs *ret, struct err *e)
+/* Build the filter of a profile: "job", or a role's name. -1 with e set. */
+int seccomp_build(const char *profile, struct seccomp_filter *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
-void seccomp_done(struct seccomp_programs *p) __attribute__((nonnull));
+void seccomp_done(struct seccomp_filter *f) __attribute__((nonnull));
 
 /* Filter this process and all it starts from now on. Needs no_new_privs. */
-int seccomp_install(const struct seccomp_programs *p, struct err *e)
+int seccomp_install(const struct seccomp_filter *f, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* Step: the job's programs. */
+/* Step: the job's filter. */
 int seccomp_setup(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 
 /* The number of a system call on this machine. False for one that it does not have: such a name is

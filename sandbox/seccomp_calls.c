@@ -1,12 +1,10 @@
-#include "sandbox/seccomp_calls.h"
+#include "sandbox/seccomp_program.h"
 
 #include "sandbox/seccomp.h"
 
-#include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
-#include <stdlib.h>
 
 #if defined(__aarch64__)
 enum { THIS_ARCH_OTHER_ABI = 0 };
@@ -16,9 +14,8 @@ enum { THIS_ARCH_OTHER_ABI = 0x40000000 }; /* x32: other calls under the same ar
 static const uint32_t this_arch = AUDIT_ARCH_X86_64;
 #endif
 
-/* Numbers end below NUMBERS. A block of BLOCK ranges is at most 2 * BLOCK - 1 instructions, which a
- * conditional jump (one byte) can pass. */
-enum { NUMBERS = 1024, BLOCK = 64, HEAD = 8 };
+/* Numbers end below NUMBERS. A conditional jump passes at most JUMP instructions. */
+enum { NUMBERS = 1024, JUMP = UINT8_MAX };
 
 static const uint32_t skipped = UINT32_MAX; /* the number a tracer sets to skip a call */
 
@@ -57,64 +54,68 @@ static size_t ranges_of(const uint32_t answers[NUMBERS], uint32_t otherwise, str
 	return n;
 }
 
-static void emit(struct sock_fprog *p, uint16_t code, uint32_t k)
+void seccomp_emit(struct seccomp_program *p, uint16_t code, uint32_t k)
 {
-	p->filter[p->len++] = (struct sock_filter)BPF_STMT(code, k);
+	if (p->n < SECCOMP_INSNS)
+		p->at[p->n] = (struct sock_filter)BPF_STMT(code, k);
+	p->n++;
 }
 
-static void emit_jump(struct sock_fprog *p, uint16_t test, uint32_t k, uint8_t yes, uint8_t no)
+void seccomp_emit_jump(struct seccomp_program *p, uint16_t test, uint32_t k, uint8_t yes,
+		       uint8_t no)
 {
-	p->filter[p->len++] = (struct sock_filter)BPF_JUMP((uint16_t)(BPF_JMP | test | BPF_K), k,
-							   yes, no);
+	size_t n = p->n;
+	seccomp_emit(p, (uint16_t)(BPF_JMP | test | BPF_K), k);
+	if (n >= SECCOMP_INSNS)
+		return;
+	p->at[n].jt = yes;
+	p->at[n].jf = no;
 }
 
-static void emit_head(struct sock_fprog *p, uint32_t otherwise)
+void seccomp_emit_head(struct seccomp_program *p, uint32_t otherwise)
 {
-	emit(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-	emit_jump(p, BPF_JEQ, this_arch, 1, 0);
-	emit(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	emit(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	seccomp_emit(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+	seccomp_emit_jump(p, BPF_JEQ, this_arch, 1, 0);
+	seccomp_emit(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	seccomp_emit(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 	if (!THIS_ARCH_OTHER_ABI)
 		return;
-	emit_jump(p, BPF_JGE, THIS_ARCH_OTHER_ABI, 0, 3);
-	emit_jump(p, BPF_JEQ, skipped, 1, 0);
-	emit(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	emit(p, BPF_RET | BPF_K, otherwise);
+	seccomp_emit_jump(p, BPF_JGE, THIS_ARCH_OTHER_ABI, 0, 3);
+	seccomp_emit_jump(p, BPF_JEQ, skipped, 1, 0);
+	seccomp_emit(p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	seccomp_emit(p, BPF_RET | BPF_K, otherwise);
 }
 
-/* Ranges r[0..n): "if at or past the end of this range, go on; else this is the answer". */
-static void emit_block(struct sock_fprog *p, const struct range *r, size_t n)
+/* How long n ranges become: an answer each, a comparison between two, a long jump where one is needed. */
+static size_t length(size_t n)
 {
-	for (size_t i = 0; i + 1 < n; i++) {
-		emit_jump(p, BPF_JGE, r[i + 1].from, 1, 0);
-		emit(p, BPF_RET | BPF_K, r[i].answer);
-	}
-	emit(p, BPF_RET | BPF_K, r[n - 1].answer);
+	if (n == 1)
+		return 1;
+	size_t left = length(n / 2);
+	return (left > JUMP ? 2 : 1) + left + length(n - n / 2);
 }
 
-static void emit_ranges(struct sock_fprog *p, const struct range *r, size_t n)
+static void emit_ranges(struct seccomp_program *p, const struct range *r, size_t n)
 {
-	while (n > BLOCK) {
-		emit_jump(p, BPF_JGE, r[BLOCK].from, 2 * BLOCK - 1, 0);
-		emit_block(p, r, BLOCK);
-		r += BLOCK;
-		n -= BLOCK;
+	if (n == 1) {
+		seccomp_emit(p, BPF_RET | BPF_K, r->answer);
+		return;
 	}
-	emit_block(p, r, n);
+	size_t half = n / 2, left = length(half);
+	if (left > JUMP) {
+		seccomp_emit_jump(p, BPF_JGE, r[half].from, 0, 1);
+		seccomp_emit(p, BPF_JMP | BPF_JA, (uint32_t)left);
+	} else {
+		seccomp_emit_jump(p, BPF_JGE, r[half].from, (uint8_t)left, 0);
+	}
+	emit_ranges(p, r, half);
+	emit_ranges(p, r + half, n - half);
 }
 
-int seccomp_calls(const struct seccomp_profile *p, struct sock_fprog *ret, struct err *e)
+void seccomp_emit_calls(struct seccomp_program *p, const struct seccomp_profile *profile)
 {
 	uint32_t answers[NUMBERS];
 	struct range ranges[NUMBERS + 1];
-	answer_of_each(p, answers);
-	size_t n = ranges_of(answers, p->otherwise, ranges);
-	struct sock_fprog prog = { .filter = calloc(HEAD + 2 * n + n / BLOCK + 1,
-						    sizeof(struct sock_filter)) };
-	if (!prog.filter)
-		return err_set(e, ENOMEM, "out of memory");
-	emit_head(&prog, p->otherwise);
-	emit_ranges(&prog, ranges, n);
-	*ret = prog;
-	return 0;
+	answer_of_each(profile, answers);
+	emit_ranges(p, ranges, ranges_of(answers, profile->otherwise, ranges));
 }

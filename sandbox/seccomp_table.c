@@ -230,24 +230,43 @@ enum {
 	UNAME_26 = 0x20000,
 };
 
+#define ALWAYS                       \
+	{                            \
+		SECCOMP_ALWAYS, 0, 0 \
+	}
+#define IS(index, value)                          \
+	{                                         \
+		SECCOMP_WHEN_IS, (index), (value) \
+	}
+#define IS_NOT(index, value)                          \
+	{                                             \
+		SECCOMP_WHEN_IS_NOT, (index), (value) \
+	}
+
 const struct seccomp_argument seccomp_arguments[] = {
-	{ "clone", -1, 0, SECCOMP_NOT_BITS, { NEW_NAMESPACES }, 1, EPERM },
-	{ "ioctl", -1, 1, SECCOMP_NOT_THESE, { TIOCSTI, 0x541c /* TIOCLINUX */ }, 2, EPERM },
+	{ "clone", ALWAYS, 0, SECCOMP_NOT_BITS, { NEW_NAMESPACES }, 1, EPERM },
+	{ "ioctl", ALWAYS, 1, SECCOMP_NOT_THESE, { TIOCSTI, 0x541c /* TIOCLINUX */ }, 2, EPERM },
 	{ "socket",
-	  -1,
+	  ALWAYS,
 	  0,
 	  SECCOMP_ONLY_THESE,
 	  { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK },
 	  4,
 	  EAFNOSUPPORT },
-	{ "socket", AF_NETLINK, 2, SECCOMP_ONLY_THESE, { NETLINK_ROUTE }, 1, EPROTONOSUPPORT },
+	{ "socket",
+	  IS(0, AF_NETLINK),
+	  2,
+	  SECCOMP_ONLY_THESE,
+	  { NETLINK_ROUTE },
+	  1,
+	  EPROTONOSUPPORT },
 	{ "personality",
-	  -1,
+	  ALWAYS,
 	  0,
 	  SECCOMP_ONLY_THESE,
 	  { PER_LINUX_LIKE, PER_LINUX32_LIKE, UNAME_26, UNAME_26 | PER_LINUX32_LIKE, UINT32_MAX },
 	  5,
 	  EPERM },
-	{ "prctl", -1, 0, SECCOMP_NOT_THESE, { PR_SET_MM }, 1, EPERM },
+	{ "prctl", ALWAYS, 0, SECCOMP_NOT_THESE, { PR_SET_MM }, 1, EPERM },
 };
 const size_t seccomp_narguments = sizeof seccomp_arguments / sizeof *seccomp_arguments;

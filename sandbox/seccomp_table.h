@@ -30,22 +30,32 @@ struct seccomp_newer {
 extern const struct seccomp_newer seccomp_newer[];
 extern const size_t seccomp_nnewer;
 
-/* A restriction on the low 32 bits of an argument, which is all that the kernel looks at in these
- * (a comparison of 64 bits is what CVE-2019-7303 walked around). */
+/* A restriction on 32 bits of an argument: the low half, which is all that the kernel looks at in most
+ * (a comparison of 64 bits is what CVE-2019-7303 walked around), or the high half of a pointer. */
+enum { SECCOMP_HIGH = 6 };
+
 enum seccomp_test {
 	SECCOMP_NOT_BITS,  /* refuse when any bit of values[0] is set */
 	SECCOMP_NOT_THESE, /* refuse these values */
 	SECCOMP_ONLY_THESE /* refuse any other value */
 };
 
+/* Whether a row is looked at: by a half of an argument, as index in the row itself. */
+struct seccomp_when {
+	enum { SECCOMP_ALWAYS, SECCOMP_WHEN_IS, SECCOMP_WHEN_IS_NOT } how;
+	unsigned index;
+	uint32_t value;
+};
+
+/* The rows of a call follow one another; the first that refuses is the answer. */
 struct seccomp_argument {
 	const char *call;
-	int when; /* >= 0: only if argument 0 has this value; -1 always */
-	unsigned index;
+	struct seccomp_when when;
+	unsigned index; /* of the argument; SECCOMP_HIGH + index: its high half */
 	enum seccomp_test test;
 	uint32_t values[SECCOMP_VALUES];
 	size_t nvalues;
-	uint16_t error; /* the errno it gives */
+	uint16_t error; /* the errno it gives; 0: nothing is done and success is told */
 };
 extern const struct seccomp_argument seccomp_arguments[];
 extern const size_t seccomp_narguments;

@@ -5,7 +5,7 @@
 #include "sandbox/spec.h"
 
 struct etc_hidden;
-struct seccomp_programs;
+struct seccomp_filter;
 
 enum { NOTES = 768 };
 
@@ -18,7 +18,7 @@ struct setup {
 	int trees[SANDBOX_MOUNTS]; /* detached mounts, sources of the binds; -1 not opened yet */
 	bool staged;               /* cloned from within a stage: what is there is not made anew */
 	const struct etc_hidden *hidden;
-	const struct seccomp_programs *seccomp; /* the job's */
+	const struct seccomp_filter *seccomp; /* the job's */
 	char notes[NOTES];                      /* what degraded, a line each */
 };
 

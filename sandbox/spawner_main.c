@@ -40,7 +40,7 @@ enum {
 
 static struct {
 	int init; /* courser-init, sealed: no job can write what it runs as */
-	struct seccomp_programs seccomp;
+	struct seccomp_filter seccomp;
 	struct etc_hidden hidden;
 	struct stage stage;
 	struct live {

@@ -66,23 +66,20 @@ static uint32_t interpret(const struct sock_fprog *p, const struct seccomp_data 
 	ck_abort_msg("the program has no end");
 }
 
-/* The stricter of both answers, as the kernel chooses: the signed comparison is its own. */
-static uint32_t answer(const struct seccomp_programs *p, const struct seccomp_data *d)
+static uint32_t answer(const struct seccomp_filter *f, const struct seccomp_data *d)
 {
-	uint32_t a = interpret(&p->arguments, d), c = interpret(&p->calls, d);
-	return (int32_t)(a & SECCOMP_RET_ACTION_FULL) < (int32_t)(c & SECCOMP_RET_ACTION_FULL) ? a
-											       : c;
+	return interpret(&f->program, d);
 }
 
-static struct seccomp_programs build(const char *profile)
+static struct seccomp_filter build(const char *profile)
 {
-	struct seccomp_programs p;
+	struct seccomp_filter p;
 	struct err e = { 0 };
 	ck_assert_msg(seccomp_build(profile, &p, &e) == 0, "%s", e.msg);
 	return p;
 }
 
-static uint32_t ask(const struct seccomp_programs *p, const char *name, uint64_t a0, uint64_t a1,
+static uint32_t ask(const struct seccomp_filter *p, const char *name, uint64_t a0, uint64_t a1,
 		    uint64_t a2)
 {
 	int number = -1;
@@ -92,7 +89,7 @@ static uint32_t ask(const struct seccomp_programs *p, const char *name, uint64_t
 	return answer(p, &d);
 }
 
-static void gives(const struct seccomp_programs *p, const char *name, int error)
+static void gives(const struct seccomp_filter *p, const char *name, int error)
 {
 	uint32_t r = ask(p, name, 0, 0, 0);
 	ck_assert_msg(r == (SECCOMP_RET_ERRNO | (uint32_t)error), "%s: %#x", name, r);
@@ -204,7 +201,7 @@ static const char *const needed[] = {
 
 START_TEST(a_job_is_refused_what_is_dangerous)
 {
-	struct seccomp_programs p = build("job");
+	struct seccomp_filter p = build("job");
 	for (size_t i = 0; i < sizeof not_permitted / sizeof *not_permitted; i++)
 		gives(&p, not_permitted[i], EPERM);
 	for (size_t i = 0; i < sizeof not_there / sizeof *not_there; i++)
@@ -221,7 +218,7 @@ END_TEST
 
 START_TEST(another_architecture_is_the_end)
 {
-	struct seccomp_programs p = build(seccomp_profiles[_i].name);
+	struct seccomp_filter p = build(seccomp_profiles[_i].name);
 	struct seccomp_data d = { .nr = 1, .arch = (uint32_t)OTHER_ARCH };
 	ck_assert_uint_eq(answer(&p, &d), SECCOMP_RET_KILL_PROCESS);
 #ifdef __x86_64__
@@ -237,7 +234,7 @@ START_TEST(clone_makes_no_namespace)
 	static const uint64_t flags[] = { CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS,
 					  CLONE_NEWIPC, CLONE_NEWUSER,   CLONE_NEWPID,
 					  CLONE_NEWNET };
-	struct seccomp_programs p = build("job");
+	struct seccomp_filter p = build("job");
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
 		uint32_t refused = SECCOMP_RET_ERRNO | EPERM;
 		ck_assert_uint_eq(ask(&p, "clone", flags[i], 0, 0), refused);
@@ -252,7 +249,7 @@ END_TEST
 START_TEST(the_high_half_hides_nothing)
 {
 	static const uint64_t high[] = { 0, 1ull << 32, 0xffffffffull << 32 };
-	struct seccomp_programs p = build("job");
+	struct seccomp_filter p = build("job");
 	for (size_t i = 0; i < sizeof high / sizeof *high; i++) {
 		ck_assert_uint_eq(ask(&p, "ioctl", 0, high[i] | TIOCSTI, 0),
 				  SECCOMP_RET_ERRNO | EPERM);
@@ -270,7 +267,7 @@ END_TEST
 
 START_TEST(families_of_sockets)
 {
-	struct seccomp_programs p = build("job");
+	struct seccomp_filter p = build("job");
 	for (uint64_t family = 0; family < 64; family++) {
 		bool ok = family == AF_UNIX || family == AF_INET || family == AF_INET6 ||
 			  family == AF_NETLINK;
@@ -288,7 +285,7 @@ END_TEST
 START_TEST(personalities_and_prctl)
 {
 	static const uint64_t fine[] = { 0, 8, 0x20000, 0x20008, 0xffffffff };
-	struct seccomp_programs p = build("job");
+	struct seccomp_filter p = build("job");
 	for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
 		ck_assert_uint_eq(ask(&p, "personality", fine[i], 0, 0), SECCOMP_RET_ALLOW);
 	ck_assert_uint_eq(ask(&p, "personality", 0x0040000, 0, 0), SECCOMP_RET_ERRNO | EPERM);
@@ -315,7 +312,7 @@ static const struct {
 
 START_TEST(roles_have_what_they_need)
 {
-	struct seccomp_programs p = build(roles[_i].profile);
+	struct seccomp_filter p = build(roles[_i].profile);
 	uint32_t expected = roles[_i].allowed ? SECCOMP_RET_ALLOW : SECCOMP_RET_KILL_PROCESS;
 	ck_assert_msg(ask(&p, roles[_i].call, 0, 0, 0) ==
 			      (strcmp(roles[_i].call, "socket") == 0 && roles[_i].allowed
@@ -332,7 +329,7 @@ START_TEST(no_role_takes_the_keys)
 					     "setns",       "mount",
 					     "bpf",         "init_module",
 					     "userfaultfd", "perf_event_open" };
-	struct seccomp_programs p = build(seccomp_profiles[_i].name);
+	struct seccomp_filter p = build(seccomp_profiles[_i].name);
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
 		ck_assert_msg(ask(&p, never[i], 0, 0, 0) != SECCOMP_RET_ALLOW, "%s", never[i]);
 	ck_assert_uint_ne(ask(&p, "clone", CLONE_NEWUSER, 0, 0), SECCOMP_RET_ALLOW);
@@ -342,7 +339,7 @@ END_TEST
 
 START_TEST(an_unknown_profile_is_an_error)
 {
-	struct seccomp_programs p;
+	struct seccomp_filter p;
 	struct err e = { 0 };
 	ck_assert_int_eq(seccomp_build("nobody", &p, &e), -1);
 	ck_assert_ptr_nonnull(strstr(e.msg, "nobody"));
