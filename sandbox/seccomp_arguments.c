@@ -22,13 +22,13 @@ static uint32_t half_at(unsigned index)
 /* Jumps from first on that lead nowhere yet lead here. */
 static void close_jumps(struct seccomp_program *p, size_t first)
 {
-	for (size_t i = first; i < p->n && p->n <= SECCOMP_INSNS; i++)
-		if (BPF_CLASS(p->at[i].code) == BPF_JMP && BPF_OP(p->at[i].code) != BPF_JA) {
-			uint8_t *ends[] = { &p->at[i].jt, &p->at[i].jf };
-			for (size_t j = 0; j < 2; j++)
-				if (*ends[j] == OPEN)
-					*ends[j] = (uint8_t)(p->n - 1 - i);
-		}
+	for (size_t i = first; i < p->n && p->n <= SECCOMP_INSNS; i++) {
+		uint8_t here = (uint8_t)(p->n - 1 - i);
+		if (p->at[i].jt == OPEN)
+			p->at[i].jt = here;
+		if (p->at[i].jf == OPEN)
+			p->at[i].jf = here;
+	}
 }
 
 /*

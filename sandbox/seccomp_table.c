@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/socket.h>
 
@@ -120,7 +121,7 @@ static const char *const job_more[] = {
 	"mq_notify", "mq_timedsend", "mq_timedreceive", "mq_getsetattr",
 	"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "futex_waitv",
 	"futex_wait", "futex_wake", "futex_requeue", "setxattrat", "getxattrat", "listxattrat",
-	"removexattrat", "file_getattr", "file_setattr", "ustat", "sysfs", "get_mempolicy", NULL
+	"removexattrat", "file_getattr", "file_setattr", "get_mempolicy", NULL
 };
 
 /* Known and refused: a program that asks for one of these shall hear "not permitted", not
@@ -136,7 +137,7 @@ static const char *const job_refused[] = {
 	"sethostname", "setdomainname", "syslog", "fanotify_init", "open_by_handle_at",
 	"lookup_dcookie", "vhangup", "nfsservctl", "process_madvise", "kcmp", "pidfd_getfd",
 	"move_pages", "migrate_pages", "mbind", "set_mempolicy", "set_mempolicy_home_node",
-	"statmount", "listmount", "lsm_set_self_attr", NULL
+	"statmount", "listmount", "lsm_set_self_attr", "ustat", "sysfs", NULL
 };
 
 /* clang-format on */
@@ -243,9 +244,32 @@ enum {
 		SECCOMP_WHEN_IS_NOT, (index), (value) \
 	}
 
+/* No SCTP, DCCP or L2TP. */
+#define INET_PROTOCOLS                                                                  \
+	{                                                                               \
+		0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6, IPPROTO_RAW, \
+			IPPROTO_MPTCP                                                   \
+	}
+
+/* Types of sockets by which one reaches a family that is not in the list: DCCP, and AF_PACKET under its
+ * old name. */
+#define TYPE(type) \
+	(type), (type) | SOCK_CLOEXEC, (type) | SOCK_NONBLOCK, (type) | SOCK_CLOEXEC | SOCK_NONBLOCK
+#define OTHER_TYPES                                \
+	{                                          \
+		TYPE(SOCK_DCCP), TYPE(SOCK_PACKET) \
+	}
+
 const struct seccomp_argument seccomp_arguments[] = {
 	{ "clone", ALWAYS, 0, SECCOMP_NOT_BITS, { NEW_NAMESPACES }, 1, EPERM },
-	{ "ioctl", ALWAYS, 1, SECCOMP_NOT_THESE, { TIOCSTI, 0x541c /* TIOCLINUX */ }, 2, EPERM },
+	/* A line discipline is a driver that the kernel loads for whoever asks. */
+	{ "ioctl",
+	  ALWAYS,
+	  1,
+	  SECCOMP_NOT_THESE,
+	  { TIOCSTI, 0x541c /* TIOCLINUX */, TIOCSETD },
+	  3,
+	  EPERM },
 	{ "socket",
 	  ALWAYS,
 	  0,
@@ -260,6 +284,12 @@ const struct seccomp_argument seccomp_arguments[] = {
 	  { NETLINK_ROUTE },
 	  1,
 	  EPROTONOSUPPORT },
+	{ "socket", IS(0, AF_INET), 1, SECCOMP_NOT_THESE, OTHER_TYPES, 8, ESOCKTNOSUPPORT },
+	{ "socket", IS(0, AF_INET6), 1, SECCOMP_NOT_THESE, OTHER_TYPES, 8, ESOCKTNOSUPPORT },
+	{ "socket", IS(0, AF_INET), 2, SECCOMP_ONLY_THESE, INET_PROTOCOLS, 7, EPROTONOSUPPORT },
+	{ "socket", IS(0, AF_INET6), 2, SECCOMP_ONLY_THESE, INET_PROTOCOLS, 7, EPROTONOSUPPORT },
+	/* Both sockets of a pair are made before the family is asked whether it has pairs. */
+	{ "socketpair", ALWAYS, 0, SECCOMP_ONLY_THESE, { AF_UNIX }, 1, EAFNOSUPPORT },
 	{ "personality",
 	  ALWAYS,
 	  0,

@@ -32,7 +32,7 @@ extern const size_t seccomp_nnewer;
 
 /* A restriction on 32 bits of an argument: the low half, which is all that the kernel looks at in most
  * (a comparison of 64 bits is what CVE-2019-7303 walked around), or the high half of a pointer. */
-enum { SECCOMP_HIGH = 6 };
+enum { SECCOMP_HIGH = 8 };
 
 enum seccomp_test {
 	SECCOMP_NOT_BITS,  /* refuse when any bit of values[0] is set */
@@ -51,7 +51,7 @@ struct seccomp_when {
 struct seccomp_argument {
 	const char *call;
 	struct seccomp_when when;
-	unsigned index; /* of the argument; SECCOMP_HIGH + index: its high half */
+	unsigned index; /* of the argument; SECCOMP_HIGH | index: its high half */
 	enum seccomp_test test;
 	uint32_t values[SECCOMP_VALUES];
 	size_t nvalues;

@@ -19,7 +19,7 @@ struct setup {
 	bool staged;               /* cloned from within a stage: what is there is not made anew */
 	const struct etc_hidden *hidden;
 	const struct seccomp_filter *seccomp; /* the job's */
-	char notes[NOTES];                      /* what degraded, a line each */
+	char notes[NOTES];                    /* what degraded, a line each */
 };
 
 struct setup_step {
