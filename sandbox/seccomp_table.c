@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <netinet/in.h>
 #include <seccomp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 /* One name a line would be ten pages. */
@@ -298,5 +299,15 @@ const struct seccomp_argument seccomp_arguments[] = {
 	  5,
 	  EPERM },
 	{ "prctl", ALWAYS, 0, SECCOMP_NOT_THESE, { PR_SET_MM }, 1, EPERM },
+	/* Init is of the job's uid: with a limit on its time the kernel would end it, and the runner
+	 * would be at fault. */
+	{ "prlimit64", IS_NOT(0, 0), 2, SECCOMP_ONLY_THESE, { 0 }, 1, EPERM },
+	{ "prlimit64", IS_NOT(0, 0), SECCOMP_HIGH | 2, SECCOMP_ONLY_THESE, { 0 }, 1, EPERM },
+	/* A limit of 1 on core dumps is the one that keeps the kernel from starting the host's
+	 * handler, as root, on what the job left; 0 does not. It stays, and who asks is told what it
+	 * wants to hear: gpg ends when it hears anything else. */
+	{ "prlimit64", IS(1, RLIMIT_CORE), 2, SECCOMP_ONLY_THESE, { 0 }, 1, 0 },
+	{ "prlimit64", IS(1, RLIMIT_CORE), SECCOMP_HIGH | 2, SECCOMP_ONLY_THESE, { 0 }, 1, 0 },
+	{ "setrlimit", ALWAYS, 0, SECCOMP_NOT_THESE, { RLIMIT_CORE }, 1, 0 },
 };
 const size_t seccomp_narguments = sizeof seccomp_arguments / sizeof *seccomp_arguments;

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #ifdef __x86_64__
@@ -327,6 +328,30 @@ START_TEST(ways_around_the_list_of_families)
 }
 END_TEST
 
+/* pid, resource, the new limits' address, the answer */
+static const uint64_t limits[][4] = {
+	{ 0, RLIMIT_NOFILE, 0x7fff0000, SECCOMP_RET_ALLOW },
+	{ 0, RLIMIT_CORE, 0, SECCOMP_RET_ALLOW },
+	{ 0, RLIMIT_CORE, 0x7fff0000, SECCOMP_RET_ERRNO },
+	{ 0, RLIMIT_CORE, 1ull << 32, SECCOMP_RET_ERRNO }, /* its low half is 0 */
+	{ 1, RLIMIT_CPU, 0, SECCOMP_RET_ALLOW },
+	{ 1, RLIMIT_CPU, 0x7fff0000, SECCOMP_RET_ERRNO | EPERM },
+	{ 1, RLIMIT_CPU, 1ull << 32, SECCOMP_RET_ERRNO | EPERM },
+	{ 1, RLIMIT_CORE, 0x7fff0000, SECCOMP_RET_ERRNO | EPERM },
+};
+
+START_TEST(limits_of_others_and_of_core_dumps)
+{
+	const uint64_t *l = limits[_i];
+	struct seccomp_filter p = build("job");
+	ck_assert_uint_eq(ask(&p, "prlimit64", l[0], l[1], l[2]), l[3]);
+	if (ask(&p, "setrlimit", RLIMIT_NOFILE, 1, 0) != SECCOMP_RET_ALLOW)
+		ck_abort_msg("setrlimit");
+	ck_assert_uint_eq(ask(&p, "setrlimit", RLIMIT_CORE, 1, 0), SECCOMP_RET_ERRNO);
+	seccomp_done(&p);
+}
+END_TEST
+
 /* Profile, call, allowed? Refused is death for a role. */
 static const struct {
 	const char *profile, *call;
@@ -408,6 +433,8 @@ int main(void)
 	tcase_add_test(t, families_of_sockets);
 	tcase_add_test(t, personalities_and_prctl);
 	tcase_add_test(t, ways_around_the_list_of_families);
+	tcase_add_loop_test(t, limits_of_others_and_of_core_dumps, 0,
+			    sizeof limits / sizeof *limits);
 	tcase_add_loop_test(t, roles_have_what_they_need, 0, sizeof roles / sizeof *roles);
 	tcase_add_loop_test(t, no_role_takes_the_keys, 0, (int)seccomp_nprofiles);
 	tcase_add_test(t, an_unknown_profile_is_an_error);
