@@ -12,10 +12,19 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+/* The one namespace that a kernel may be built without. It costs 10 us. */
+static uint64_t time_if_there(void)
+{
+	static enum { UNKNOWN, THERE, ABSENT } known;
+	if (known == UNKNOWN)
+		known = access("/proc/self/ns/time", F_OK) == 0 ? THERE : ABSENT;
+	return known == THERE ? CLONE_NEWTIME : 0;
+}
+
 uint64_t ns_flags(enum sandbox_net net)
 {
 	uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-			 CLONE_NEWCGROUP;
+			 CLONE_NEWCGROUP | time_if_there();
 	return net == SANDBOX_NET_HOST ? flags : flags | CLONE_NEWNET;
 }
 

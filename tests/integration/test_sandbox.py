@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 ID_BASE = 1879048192
 PROBE = (HERE / "sandbox_probe.py").read_text()
-NAMESPACES = ("user", "mnt", "pid", "ipc", "uts", "net", "cgroup")
+NAMESPACES = ("user", "mnt", "pid", "ipc", "uts", "net", "cgroup", "time")
 
 
 @dataclass
