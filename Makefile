@@ -14,13 +14,9 @@ else
 WARN += -Wimplicit-fallthrough=5
 INIT := -ftrivial-auto-var-init=zero
 endif
-ifdef CI
-WARN += -Werror
-endif
-HARD := -fstack-protector-strong -fstack-clash-protection $(INIT) -fno-common -fvisibility=hidden
-ifeq ($(shell uname -m),x86_64)
-HARD += -fcf-protection
-endif
+WARN += $(if $(CI),-Werror)
+HARD := -fstack-protector-strong -fstack-clash-protection $(INIT) -fno-common -fvisibility=hidden \
+	$(if $(filter x86_64,$(shell uname -m)),-fcf-protection)
 ifdef SAN
 OPT := -O1 -g -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -DCOURSER_SANITIZED=1
 LDSAN := -fsanitize=$(SAN)
@@ -57,8 +53,7 @@ LIBS_recorder := sqlite3 libmicrohttpd libseccomp
 binary   = $(BUILD)/$(if $(filter courser,$(1)),courser,courser-$(1))
 BINARIES := $(foreach r,$(ROLES),$(call binary,$(r)))
 
-all: $(BINARIES) $(ARCHIVES) ## build the command and its roles
-	@:
+all: $(BINARIES) $(ARCHIVES) ; @: ## build the command and its roles
 
 # Quiet by default: V=1 shows the commands.
 say = $(if $(V),,@echo '  $(1)' $(2);)
@@ -109,13 +104,18 @@ TOOLS := $(foreach t,$(wildcard tests/integration/tools/*.c),$(BUILD)/tests/$(su
 $(TOOLS): $(BUILD)/tests/%: $(BUILD)/tests/integration/tools/$$(subst -,_,$$*).o $(ARCHIVES)
 	$(call say,ld,$@)$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(shell pkg-config --libs libseccomp libcap)
 
-programs: $(UNIT) $(FUZZ) $(TOOLS) ; @: # every test program, none run
+# The static program that tests run inside a sandbox; never instrumented.
+INSIDE := $(call obj,$(wildcard tests/inside/*.c))
+$(INSIDE): ALL_CFLAGS := $(filter-out -fsanitize% -fno-sanitize% --coverage -DCOURSER_%,$(ALL_CFLAGS))
+$(BUILD)/tests/inside/run: $(INSIDE)
+	$(call say,ld,$@)$(CC) -static-pie -o $@ $^ -Wl,-z,relro,-z,now
 
-integration: all $(TOOLS) ## integration tests with real parts
+programs: $(UNIT) $(FUZZ) $(TOOLS) $(BUILD)/tests/inside/run ; @: # every test program, none run
+
+integration: all $(TOOLS) $(BUILD)/tests/inside/run ## integration tests with real parts
 	@tests/integration/run $(BUILD)
 
-test: all unit corpus integration ## the inner loop: one build, unit, corpora, integration
-	@:
+test: all unit corpus integration ; @: ## the inner loop: one build, unit, corpora, integration
 
 fuzz: ## fuzz every target for FUZZ_SECONDS (20) with libFuzzer
 	@tests/fuzz/smoke $(BUILD)/fuzzing $(or $(FUZZ_SECONDS),20)
@@ -145,6 +145,5 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\)[a-z ]*:.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .PHONY: all flags programs unit corpus integration test fuzz lint check bench demo deps clean distclean help
-.SECONDARY:
-.DELETE_ON_ERROR:
--include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/integration/tools/*.c)))
+.SECONDARY .DELETE_ON_ERROR:
+-include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/integration/tools/*.c tests/inside/*.c)))

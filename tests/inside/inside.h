@@ -1,0 +1,11 @@
+/* The programs of tests/inside. argv is what follows the program's name. */
+#ifndef TESTS_INSIDE_H
+#define TESTS_INSIDE_H
+
+/* What the kernel gives and what it refuses (probe.c). */
+int inside_probe(int argc, char **argv);
+
+/* Random system calls for a while (fuzz.c). */
+int inside_fuzz(int argc, char **argv);
+
+#endif

@@ -1,0 +1,22 @@
+/* Static programs that tests run inside a sandbox or a virtual machine: `inside NAME [argument ...]`. */
+#include "tests/inside/inside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} programs[] = {
+	{ "probe", inside_probe },
+	{ "fuzz", inside_fuzz },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof programs / sizeof *programs; i++)
+		if (strcmp(programs[i].name, argv[1]) == 0)
+			return programs[i].run(argc - 2, argv + 2);
+	fprintf(stderr, "usage: inside probe|fuzz [argument ...]\n");
+	return 64;
+}
