@@ -4,7 +4,6 @@
 #include "runner/config.h"
 #include "runner/supervisor.h"
 
-#include <errno.h>
 #include <sysexits.h>
 
 int cmd_run(const struct command_line *l, struct err *e)
@@ -20,9 +19,10 @@ int cmd_run(const struct command_line *l, struct err *e)
 	log_setup("supervisor", LOG_INFO);
 	if (!o.config_path)
 		o.config_path = config_default_path(&a, e);
-	int r = o.config_path ? supervisor_run(&o, e) : -1;
+	bool config = false;
+	int r = o.config_path ? supervisor_run(&o, &config, e) : -1;
 	arena_done(&a);
 	if (r == 0)
 		return EX_OK;
-	return e->code == EINVAL ? EX_CONFIG : EX_OSERR;
+	return config ? EX_CONFIG : EX_OSERR;
 }

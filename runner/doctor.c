@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "runner/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -163,25 +164,14 @@ static void check_config(struct doctor *d)
 		doctor_say(d, "config", DOCTOR_FAIL, "%s", d->config_error);
 }
 
-/* The nearest directory of path that is there. */
-static void existing(const char *path, char *out, size_t size)
-{
-	snprintf(out, size, "%s", path);
-	while (access(out, F_OK) < 0 && errno == ENOENT) {
-		char *slash = strrchr(out, '/');
-		if (!slash)
-			break;
-		slash[slash == out] = '\0';
-	}
-}
-
 static void check_state(struct doctor *d)
 {
-	char dir[PATH];
+	char dir[STATE_PATH] = "";
 	struct statvfs v;
-	existing(d->state, dir, sizeof dir);
-	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0 || statvfs(dir, &v) < 0) {
-		doctor_say(d, "state", DOCTOR_FAIL, "%s: %s", dir, strerror(errno));
+	if (!state_existing(d->state, dir) ||
+	    faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0 || statvfs(dir, &v) < 0) {
+		doctor_say(d, "state", DOCTOR_FAIL, "%.500s: %s", *dir ? dir : d->state,
+			   strerror(errno));
 		return;
 	}
 	uint64_t bytes = (uint64_t)v.f_bavail * v.f_frsize;
@@ -189,9 +179,25 @@ static void check_state(struct doctor *d)
 		   d->state, (unsigned long long)(bytes >> 20));
 }
 
+/* Root's roles are other accounts. */
+static void check_way(struct doctor *d)
+{
+	char shut[STATE_PATH];
+	if (geteuid() != 0)
+		return;
+	if (state_reachable(d->state, shut))
+		doctor_say(d, "way", DOCTOR_OK, "the roles reach %.300s", d->state);
+	else
+		doctor_say(
+			d, "way", DOCTOR_WARN,
+			"%.300s is closed to the roles' accounts, so that no sources can be had: "
+			"chmod o+x it, or use another state_dir",
+			shut);
+}
+
 static void (*const checks[])(struct doctor *d) = {
-	check_kernel,   check_landlock, check_seccomp, check_cgroup, check_memlock,
-	doctor_sandbox, check_git,      check_state,   check_config, doctor_forges,
+	check_kernel, check_landlock, check_seccomp, check_cgroup, check_memlock, doctor_sandbox,
+	check_git,    check_state,    check_way,     check_config, doctor_forges,
 };
 
 void doctor_examine(struct doctor *d)

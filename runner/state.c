@@ -156,6 +156,36 @@ int state_audit(const struct state *s, struct err *e)
 	return fd < 0 ? err_sys(e, "audit") : fd;
 }
 
+bool state_existing(const char *path, char *ret)
+{
+	char known[STATE_PATH];
+	snprintf(known, sizeof known, "%s", path);
+	while (!realpath(known, ret)) {
+		char *slash = strrchr(known, '/');
+		if (errno != ENOENT)
+			return false;
+		if (!slash)
+			return realpath(".", ret) != NULL;
+		slash[slash == known] = '\0';
+	}
+	return true;
+}
+
+bool state_reachable(const char *path, char *ret_shut)
+{
+	char whole[STATE_PATH];
+	struct stat st;
+	if (!state_existing(path, whole))
+		return true; /* another error will tell */
+	for (size_t n = 1;; n += 1 + strcspn(whole + n + 1, "/")) {
+		snprintf(ret_shut, STATE_PATH, "%.*s", (int)n, whole);
+		if (stat(ret_shut, &st) == 0 && !(st.st_mode & S_IXOTH))
+			return false;
+		if (whole[n] == '\0')
+			return true;
+	}
+}
+
 int state_default_path(struct buf *out, struct err *e)
 {
 	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");

@@ -45,4 +45,13 @@ int state_audit(const struct state *s, struct err *e) __attribute__((nonnull, wa
 /* The default: /var/lib/courser for root, $XDG_STATE_HOME/courser or ~/.local/state/courser. */
 int state_default_path(struct buf *out, struct err *e) __attribute__((nonnull, warn_unused_result));
 
+enum { STATE_PATH = 4096 }; /* what ret has room for */
+
+/* The nearest directory of path that is there, whole and without links. false: errno says why not. */
+bool state_existing(const char *path, char *ret) __attribute__((nonnull, warn_unused_result));
+
+/* Whether every directory of path, as far as it is there, can be searched by any account. false:
+ * the first that cannot is in ret_shut. */
+bool state_reachable(const char *path, char *ret_shut) __attribute__((nonnull, warn_unused_result));
+
 #endif

@@ -241,6 +241,15 @@ static int copy_overrides(struct supervisor *s, struct err *e)
 	return 0;
 }
 
+/* As root the fetcher is another id, and goes to its mirror by path. */
+static void warn_of_way(const struct supervisor *s, const char *path)
+{
+	char shut[STATE_PATH];
+	if (s->host.priv.root && !state_reachable(path, shut))
+		log_warn("the way to the state directory is closed to the roles: no sources",
+			 "directory", shut, "remedy", "chmod o+x, or another state_dir", NULL);
+}
+
 static int open_host(struct supervisor *s, struct err *e)
 {
 	const struct config *c = s->intake.registry->config;
@@ -251,6 +260,7 @@ static int open_host(struct supervisor *s, struct err *e)
 	};
 	if (host_open(&s->host, &h, e) < 0)
 		return -1;
+	warn_of_way(s, h.state_dir);
 	s->lock = state_lock(&s->host.state, e);
 	if (s->lock < 0)
 		return err_wrap(e, "%s", h.state_dir);
@@ -314,7 +324,18 @@ static int serve(struct supervisor *s, struct err *e)
 	return r;
 }
 
-int supervisor_run(const struct supervisor_options *o, struct err *e)
+/* The configuration, and whether this machine has room for its ids. */
+static int configure(struct supervisor *s, struct err *e)
+{
+	struct priv ids;
+	s->intake.registry = load(s, NULL);
+	if (!s->intake.registry)
+		return err_set(e, EINVAL, "%s: the configuration is wrong",
+			       s->options->config_path);
+	return priv_init(&ids, (uint32_t)s->intake.registry->config->id_base, PRIV_SLOTS, e);
+}
+
+int supervisor_run(const struct supervisor_options *o, bool *ret_config, struct err *e)
 {
 	struct supervisor s = {
 		.options = o,
@@ -322,12 +343,13 @@ int supervisor_run(const struct supervisor_options *o, struct err *e)
 		.lock = -1,
 	};
 	signal(SIGPIPE, SIG_IGN);
+	*ret_config = false;
 	if (copy_overrides(&s, e) < 0)
 		return -1;
-	s.intake.registry = load(&s, NULL);
-	int r = s.intake.registry
-			? serve(&s, e)
-			: err_set(e, EINVAL, "%s: the configuration is wrong", o->config_path);
+	int r = configure(&s, e);
+	*ret_config = r < 0;
+	if (r == 0)
+		r = serve(&s, e);
 	if (s.host.loop)
 		host_close(&s.host);
 	registry_free(s.intake.registry);

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct supervisor_options {
@@ -14,9 +15,9 @@ struct supervisor_options {
 	size_t noverrides;
 };
 
-/* Run until told to stop. 0: drained. -1: it could not start, or not go on; e->code is EINVAL when
- * the configuration is wrong: its lines have been written to standard error. */
-int supervisor_run(const struct supervisor_options *o, struct err *e)
+/* Run until told to stop. 0: drained. -1: it could not start, or not go on; *ret_config tells whether
+ * it is the configuration that is wrong: its lines have been written to standard error. */
+int supervisor_run(const struct supervisor_options *o, bool *ret_config, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 #endif

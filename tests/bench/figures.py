@@ -395,8 +395,22 @@ FIGURES: dict[str, Callable[[Machine], Iterator[bool]]] = {
 }
 
 
+def usage() -> str:
+    listed = "\n".join(f"  {name:<12}{(figure.__doc__ or '').splitlines()[0]}" for name, figure in FIGURES.items())
+    return f"usage: tests/bench/run [BUILD [FIGURE...]]\nBUILD: a build directory, default build. FIGURE, default all:\n{listed}"
+
+
 def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["--help"]:
+        print(usage())
+        return 0
     wanted = arguments[1:] or list(FIGURES)
+    if unknown := [name for name in wanted if name not in FIGURES]:
+        print(f"tests/bench/run: no figure {', '.join(unknown)}\n{usage()}", file=sys.stderr)
+        return 64
+    if not (Path(arguments[0]) / "courser").is_file():
+        print(f"tests/bench/run: {arguments[0]}/courser is not built", file=sys.stderr)
+        return 66
     begin = time.monotonic()
     with ExitStack() as stack:
         machine = Machine(Path(arguments[0]), stack)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
+from machine import require
 
 VERBS = ["run", "register", "verify", "unregister", "list", "exec", "eval", "status", "cancel", "redact", "doctor", "version"]
 
@@ -128,6 +130,32 @@ def test_doctor_says_what_is_wrong(courser):
     done = courser.command("doctor", "--config", config, "--state", "/proc/nothing")
     assert done.returncode == 69
     assert b"\nfail  config " in done.stdout and b"\nfail  state " in done.stdout
+
+
+def test_doctor_sees_a_closed_way(courser):
+    """As root the roles are other accounts: a state directory that they cannot reach has no sources."""
+    require(os.geteuid() == 0, "root")
+    closed = courser.dir / "closed"
+    closed.mkdir(0o700)
+    for mode, level in ((0o700, "warn"), (0o711, "ok")):
+        closed.chmod(mode)
+        done = courser.command("doctor", "--json", "--state", closed / "state", user="root")
+        way = next(one for one in map(json.loads, done.stdout.splitlines()) if one["check"] == "way")
+        assert way["level"] == level and str(closed) in way["text"]
+        assert level == "ok" or "chmod o+x" in way["text"]
+
+
+# --- what an exit status says ---------------------------------------------------------------------------
+
+
+def test_only_the_configuration_is_a_configuration_error(courser, gitlab):
+    config = courser.config_for(gitlab)
+    done = courser.command("run", "--config", config, "--state", "/proc/nothing")
+    assert done.returncode == 71 and "/proc/nothing" in said(done)
+    if os.geteuid() == 0:
+        done = courser.command("run", "--config", courser.config_for(gitlab, user="root", id_base=65536), "--state",
+                               courser.dir / "st", user="root")
+        assert done.returncode == 78 and "set id_base to a free range" in said(done)
 
 
 # --- registrations --------------------------------------------------------------------------------------
@@ -252,3 +280,14 @@ def test_eval_with_a_context_file_that_is_wrong(courser):
         assert done.returncode == 65 and str(path) in said(done) and message in said(done)
     done = courser.command("eval", "1", "-x", "/nowhere")
     assert done.returncode == 66 and "/nowhere" in said(done)
+
+# --- the bench's own command ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words, status, text", [(["--help"], 0, "usage: "), (["{build}", "nonsense"], 64, "no figure"),
+                                                 (["/nonexistent"], 66, "is not built")])
+def test_bench_says_how_it_is_used(binaries, words, status, text):
+    run = Path(__file__).resolve().parents[1] / "bench" / "run"
+    done = subprocess.run([run, *(word.format(build=binaries.build) for word in words)], capture_output=True, check=False)
+    assert done.returncode == status and text in (done.stdout + done.stderr).decode()
+    assert b"Traceback" not in done.stderr

@@ -50,6 +50,28 @@ START_TEST(there_is_one_daemon)
 }
 END_TEST
 
+START_TEST(a_closed_way_is_named)
+{
+	char shut[STATE_PATH] = "", want[128], path[128];
+	snprintf(want, sizeof want, "%s", top);
+	snprintf(path, sizeof path, "%s/a/b/not/yet", top);
+	ck_assert(!state_reachable(path, shut)); /* mkdtemp's 0700 */
+	ck_assert_str_eq(shut, want);
+	ck_assert_int_eq(chmod(top, 0711), 0);
+	ck_assert(state_reachable(path, shut));
+	snprintf(want, sizeof want, "%s/a", top);
+	ck_assert_int_eq(chmod(want, 0750), 0);
+	ck_assert(!state_reachable(path, shut));
+	ck_assert_str_eq(shut, want);
+	ck_assert(state_reachable("/", shut));
+	ck_assert(state_existing(path, shut));
+	snprintf(want, sizeof want, "%s/a/b", top);
+	ck_assert_str_eq(shut, want);
+	ck_assert(state_existing("nowhere-at-all", shut));
+	ck_assert(!state_existing("/dev/null/x", shut));
+}
+END_TEST
+
 START_TEST(a_slot_has_one_user)
 {
 	struct err why = { 0 };
@@ -98,6 +120,7 @@ int main(void)
 	TCase *t = tcase_create("state");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, there_is_one_daemon);
+	tcase_add_test(t, a_closed_way_is_named);
 	tcase_add_test(t, a_slot_has_one_user);
 	tcase_add_test(t, no_two_mirrors_share_a_place);
 	tcase_add_test(t, long_names_have_room);
