@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-static const struct forge_wire *const forges[] = { &forge_wire_gitlab };
+static const struct forge_wire *const forges[] = { &forge_wire_gitlab, &forge_wire_gitea,
+						   &forge_wire_forgejo };
 
 const struct forge_wire *forge_wire_find(const char *name)
 {

@@ -92,7 +92,7 @@ struct forge_wire {
 	const struct forge_verb *(*verb)(const char *name, const char *token);
 };
 
-extern const struct forge_wire forge_wire_gitlab;
+extern const struct forge_wire forge_wire_gitlab, forge_wire_gitea, forge_wire_forgejo;
 
 /* "" is GitLab; NULL: no such forge. */
 const struct forge_wire *forge_wire_find(const char *name) __attribute__((nonnull));

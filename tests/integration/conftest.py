@@ -22,6 +22,7 @@ from machine import require  # noqa: E402
 from tests.forge.certs import Authority  # noqa: E402
 from tests.forge.front import Front  # noqa: E402
 from tests.forge.git_server import GitServer  # noqa: E402
+from tests.forge.gitea import Gitea  # noqa: E402
 from tests.forge.gitlab import GitLab  # noqa: E402
 from tests.forge.openbao import OpenBao, binary  # noqa: E402
 
@@ -79,6 +80,16 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 def gitlab(request: pytest.FixtureRequest) -> Iterator[GitLab]:
     """A coordinator of the test's own. What the runner did wrong fails the test at its end."""
     with GitLab() as server:
+        yield server
+        found = server.problems()
+    if not request.node.get_closest_marker("violations"):
+        assert not found, "\n".join(["the runner broke the protocol:", *found])
+
+
+@pytest.fixture
+def gitea(request: pytest.FixtureRequest) -> Iterator[Gitea]:
+    """A Gitea server of the test's own. What the runner did wrong fails the test at its end."""
+    with Gitea() as server:
         yield server
         found = server.problems()
     if not request.node.get_closest_marker("violations"):
