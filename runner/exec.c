@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "runner/job_dir.h"
 #include "runner/result.h"
 #include "runner/slot_end.h"
 
@@ -147,9 +148,14 @@ static int run(struct exec *x, const struct exec_options *o, bool *ret_success, 
 	if (r == 0)
 		r = finish(x, o, ret_success, e);
 	slot_release(x->slot);
-	while (sweep_busy(&x->host) && loop_once(x->host.loop, &ignored) == 0)
-		;
 	return r;
+}
+
+static void finish_sweep(struct host *h)
+{
+	struct err ignored = { 0 };
+	while (sweep_busy(h) && loop_once(h->loop, &ignored) == 0)
+		;
 }
 
 int exec_run(const struct exec_options *o, bool *ret_success, struct err *e)
@@ -160,6 +166,9 @@ int exec_run(const struct exec_options *o, bool *ret_success, struct err *e)
 	if (host_open(&x.host, &h, e) < 0)
 		return -1;
 	int r = run(&x, o, ret_success, e);
+	finish_sweep(&x.host);
+	job_dir_sweep(&x.host);
+	finish_sweep(&x.host);
 	fd_close(&x.signals.fd);
 	host_close(&x.host);
 	return r;

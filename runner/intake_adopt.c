@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "runner/job_dir.h"
 #include "runner/slot_end.h"
 
 #include <dirent.h>
@@ -12,7 +13,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 struct left {
@@ -25,25 +25,6 @@ static int open_in(int dir, const char *name, struct err *e)
 {
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? err_sys(e, "%s", name) : fd;
-}
-
-static int read_meta(struct left *l, struct arena *a, struct err *e)
-{
-	struct buf b = BUF(256 << 10);
-	autofd fd = open_in(l->dir, "meta", e);
-	bool read = fd >= 0 && fd_read_all(fd, &b, e) == 0 &&
-		    meta_read(buf_cstr(&b), a, &l->meta, e) == 0;
-	buf_wipe(&b);
-	return read ? 0 : -1;
-}
-
-/* Its worker holds a lock on the events file as long as it lives. */
-static bool worker_lives(int events)
-{
-	if (flock(events, LOCK_SH | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK;
-	flock(events, LOCK_UN);
-	return false;
 }
 
 static void discard(struct intake *in, const struct left *l, const char *why)
@@ -125,9 +106,9 @@ static int take_living(struct intake *in, const struct left *l)
 
 static void take_forge(struct intake *in, const struct left *l, int events)
 {
-	if (worker_lives(events) && take_living(in, l) == 0)
+	if (job_dir_worker_lives(events) && take_living(in, l) == 0)
 		return;
-	if (worker_lives(events))
+	if (job_dir_worker_lives(events))
 		log_error("a running job cannot be taken over; its worker goes on", "job", l->name,
 			  NULL);
 	else
@@ -139,14 +120,14 @@ static void take(struct intake *in, struct left *l)
 	struct arena a = ARENA(1 << 20);
 	struct err e = { 0 };
 	autofd events = -1;
-	if (read_meta(l, &a, &e) < 0 || (events = open_in(l->dir, "events", &e)) < 0)
-		discard(in, l, e.msg);
-	else if (strcmp(l->meta.kind, "forge") == 0)
+	bool known = job_dir_meta(l->dir, &a, &l->meta, &e) == 0 &&
+		     (events = open_in(l->dir, "events", &e)) >= 0;
+	if (known && strcmp(l->meta.kind, "forge") == 0)
 		take_forge(in, l, events);
-	else if (worker_lives(events))
+	else if (job_dir_held(in->host->state.jobs, l->dir))
 		log_debug("an exec runs", NULL);
 	else
-		discard(in, l, "it was local");
+		discard(in, l, known ? "it was local" : e.msg);
 	arena_done(&a);
 }
 
@@ -207,7 +188,7 @@ static void tell(struct intake *in, int dir, uint64_t cookie, int doorbell)
 	struct left l = { .name = "", .dir = dir };
 	autofd log = open_in(dir, "log", &e);
 	autofd events = log < 0 ? -1 : open_in(dir, "events", &e);
-	if (events < 0 || read_meta(&l, &a, &e) < 0) {
+	if (events < 0 || job_dir_meta(dir, &a, &l.meta, &e) < 0) {
 		log_error("a job cannot be reported", "err", e.msg, NULL);
 		arena_done(&a);
 		return;

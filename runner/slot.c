@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "runner/job_dir.h"
 #include "runner/rendezvous.h"
 #include "runner/slot_end.h"
 #include "runner/slot_keeper.h"
@@ -146,11 +147,9 @@ static int make_dir(struct slot *s, const struct slot_job *j, struct err *e)
 {
 	autobuf meta = BUF(64 << 10);
 	snprintf(s->name, sizeof s->name, "%s", j->name);
-	if (mkdirat(s->host->state.jobs, s->name, 0700) < 0)
-		return err_sys(e, "job directory %s", s->name);
-	s->dir = openat(s->host->state.jobs, s->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->dir = job_dir_make(s->host->state.jobs, s->name, e);
 	if (s->dir < 0)
-		return err_sys(e, "job directory %s", s->name);
+		return -1;
 	if (buf_str(&meta, j->meta, e) < 0)
 		return -1;
 	int r = fd_replace_file(s->dir, "meta", 0600, &meta, e);

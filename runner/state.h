@@ -3,7 +3,8 @@
  *
  *   STATE/lock                  held (flock) by the daemon; `exec` does not need it
  *   STATE/slots/N               held by whoever uses slot N: the ids and kept trees that go with it
- *   STATE/jobs/NAME/            a job: log, events (executor/journal.h), meta, ctl (the worker's socket), tree
+ *   STATE/jobs/NAME/            a job: log, events (executor/journal.h), meta, ctl and keeper (sockets of the
+ *                               worker and its keeper), tree; held by who runs it (runner/job_dir.h)
  *   STATE/mirrors/HOST/ID[-p]/  bare repositories (executor/fetch.h); -p: of protected refs
  *   STATE/trees/ID-N[-p]/       kept trees of project ID in slot N
  *   STATE/audit                 a line for each secret that was read, without its value

@@ -281,6 +281,7 @@ def test_eval_with_a_context_file_that_is_wrong(courser):
     done = courser.command("eval", "1", "-x", "/nowhere")
     assert done.returncode == 66 and "/nowhere" in said(done)
 
+
 # --- the bench's own command ----------------------------------------------------------------------------
 
 

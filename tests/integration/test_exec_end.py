@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import time
@@ -201,3 +202,48 @@ def test_nobody_reads(courser):
     _, stderr = process.communicate(timeout=15)
     assert process.returncode not in (0, 1) and b"standard output" in stderr
     assert left(courser) == []
+
+
+# --- what a killed command leaves ---------------------------------------------------------------------------
+
+
+def test_a_killed_command_is_swept_by_the_next(courser, as_user):
+    running = Running(courser, job(["mkdir -p a/b; echo x > a/b/c; echo begun", "sleep 4711.9"]))
+    running.until("begun")
+    running.process.kill()
+    running.end()
+    assert wait(lambda: not Courser.alive("sleep 4711.9")) and wait(lambda: not courser.processes())
+    assert len(left(courser)) == 1
+    execute(courser, job(["true"]))  # it asserts that nothing is left
+
+
+def test_what_somebody_holds_is_not_swept(courser):
+    """A command that is just beginning, one that runs, and a forge's job, which is the daemon's to tell."""
+    running = Running(courser, job(["echo begun", "sleep 4711.8"]))
+    running.until("begun")
+    jobs = state(courser) / "jobs"
+    for name in ("begins", "forges", "dead"):
+        (jobs / name).mkdir()
+    (jobs / "forges" / "meta").write_text("kind=forge\n")
+    courser.give(jobs)
+    held = os.open(jobs / "begins", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    done = courser.exec(job(["true"]), "--state", str(state(courser)))
+    assert done.returncode == 0 and len(left(courser)) == 3 and "dead" not in left(courser), left(courser)
+    os.close(held)
+    running.interrupt()
+    assert running.end().returncode == 1
+    assert left(courser) == ["forges"]
+
+
+def test_the_daemon_leaves_a_beginning_command_alone(courser, gitlab):
+    jobs = courser.path("st") / "jobs"
+    for name in ("begins", "dead"):
+        (jobs / name).mkdir(parents=True)
+    courser.give(courser.path("st"))
+    held = os.open(jobs / "begins", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    daemon = courser.start(gitlab)
+    daemon.wait_log("ready")
+    os.close(held)
+    assert os.listdir(jobs) == ["begins"] and daemon.stop() == 0
