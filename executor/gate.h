@@ -15,6 +15,7 @@
  * A worker that has written "end" to its journal exits; its exit is the message.
  *
  * supervisor to worker
+ * START    fds: payload, log, events, doorbell, listening socket, settings: once, before anything else
  * GRANTED / REFUSED (str why)   the answer to the one request that is open
  * GO                            the forge has accepted: work may begin
  * CANCEL   u32 enum gate_cancel
@@ -37,6 +38,7 @@ enum gate_type {
 	GATE_REFUSED,
 	GATE_GO,
 	GATE_CANCEL,
+	GATE_START,
 };
 
 enum gate_cancel {
@@ -46,7 +48,7 @@ enum gate_cancel {
 	GATE_CANCEL_INTERRUPT, /* the runner stops: as abort, and the reason is ours */
 };
 
-/* The fds that a worker starts with. */
+/* The fds of a worker: the first from its start, the others from GATE_START on. */
 enum worker_fd {
 	WORKER_SUPERVISOR = 3,
 	WORKER_PAYLOAD, /* sealed memfd: what the forge sent */
@@ -57,6 +59,20 @@ enum worker_fd {
 	WORKER_SETTINGS, /* sealed memfd: executor/settings.h */
 	WORKER_FDS_END,
 };
+
+enum { GATE_START_FDS = WORKER_FDS_END - WORKER_PAYLOAD };
+
+/* What a worker is given with its job, in the order of enum worker_fd. */
+struct gate_start {
+	int fds[GATE_START_FDS];
+};
+
+/* The supervisor's half: the fds stay the caller's. */
+int gate_say_start(int sock, const struct gate_start *s, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+/* The worker's half: wait for its job, and put what comes with it where enum worker_fd says. 1 it has
+ * come, 0 the supervisor is gone: there is nothing to do. */
+int gate_wait_start(struct err *e) __attribute__((nonnull, warn_unused_result));
 
 struct gate_sandbox {
 	const char *project_dir; /* inside: "/builds/group/project" */

@@ -131,7 +131,7 @@ int worker_box_file(struct worker *w, const char *name, const void *p, size_t n,
 {
 	autofd fd = fd_sealed("file", p, n,
 			      e); /* the variable's name may be longer than one of those */
-	if (fd < 0 || sandbox_init_file(w->box.init, name, fd, e) < 0)
+	if (fd < 0 || sandbox_init_file(w->box.init, w->files_dir, name, fd, e) < 0)
 		return err_wrap(e, "file variable %s", name);
 	w->box.files++;
 	return 0;

@@ -50,12 +50,7 @@ static int start(struct trial *t, struct err *e)
 static int request(struct trial *t, const struct priv *priv, struct err *e)
 {
 	struct sandbox_spec spec;
-	int pair[2];
-	if (msg_pair(pair, e) < 0)
-		return -1;
-	autofd theirs = pair[1];
-	int fds[] = { theirs, -1 };
-	t->init = pair[0];
+	int fds[] = { -1 };
 	sandbox_spec_init(&spec);
 	priv_map(priv, 0, &spec);
 	return sandbox_spawn_request(t->sock, COOKIE, &spec, fds, e);
@@ -70,9 +65,8 @@ static int made(struct trial *t, struct err *e)
 		return err_set(e, EPIPE, "the spawner ended");
 	if (r < 0 || sandbox_spawn_reply(&reply, &m, e) < 0)
 		return -1;
-	fd_close(&m.pidfd);
-	fd_close(&m.userns);
-	fd_close(&m.mntns);
+	t->init = fd_take(&m.init);
+	sandbox_made_done(&m);
 	snprintf(t->notes, sizeof t->notes, "%s", m.text);
 	return m.what == SANDBOX_MADE ? 0 : err_set(e, EPERM, "%s", m.text);
 }

@@ -30,9 +30,7 @@ static void spawner_message(struct host *h, struct msg *m)
 		sweep_made(h, &made);
 	else if (n < h->nslots && h->slots[n])
 		slot_spawned(h->slots[n], &made);
-	fd_close(&made.pidfd);
-	fd_close(&made.userns);
-	fd_close(&made.mntns);
+	sandbox_made_done(&made);
 	slot_box_ask_again(h);
 }
 
@@ -58,6 +56,7 @@ static void refuse_pending(struct host *h)
 	for (unsigned n = 0; n < h->nslots; n++) {
 		struct sandbox_made no = { .what = SANDBOX_REFUSED,
 					   .text = "the spawner ended before it was made",
+					   .init = -1,
 					   .pidfd = -1,
 					   .userns = -1,
 					   .mntns = -1 };
@@ -178,6 +177,7 @@ int host_open(struct host *h, const struct host_options *o, struct err *e)
 			    .respawn = { .fire = respawn } };
 	h->state = (struct state){ -1, -1, -1, -1, -1 };
 	sweep_init(&h->sweep);
+	spare_init(&h->spare);
 	if (gethostname(h->hostname, sizeof h->hostname - 1) < 0)
 		return err_sys(e, "hostname");
 	h->loop = loop_new(e);
@@ -210,6 +210,7 @@ void host_close(struct host *h)
 {
 	if (h->loop) {
 		sweep_done(h);
+		spare_done(h);
 		stop_spawner(h);
 	}
 	for (unsigned n = 0; n < h->nslots; n++)

@@ -5,6 +5,7 @@
 #include "base/loop.h"
 #include "runner/priv.h"
 #include "runner/role.h"
+#include "runner/spare.h"
 #include "runner/state.h"
 #include "runner/sweep.h"
 
@@ -18,6 +19,7 @@ struct host {
 	struct role spawner;
 	struct source spawner_socket;
 	struct sweep sweep;
+	struct spare spare;
 	struct slot **slots;
 	unsigned nslots;
 	char hostname[65];

@@ -124,6 +124,7 @@ static int begin(struct intake *in, struct slot *s, struct courier_job *j, struc
 	s->registry = in->registry;
 	s->project_number = job.settings.concurrent_project_id;
 	in->registry->users++;
+	spare_expect(in->host, &r->slot);
 	return 0;
 }
 
@@ -213,6 +214,16 @@ static void on_cancel(void *arg, const struct courier_cancel *c)
 
 /* --- a job goes --------------------------------------------------------------------------------- */
 
+/* As long as there is one of whose jobs the next may be: the one whose job came last, or any. */
+static void expect(struct intake *in)
+{
+	const struct slot_options *options = in->host->spare.options;
+	for (size_t i = 0; !options && i < in->registry->n; i++)
+		if (!in->registry->rows[i].gone)
+			options = &in->registry->rows[i].slot;
+	spare_expect(in->host, in->draining ? NULL : options);
+}
+
 static void release(struct intake *in, struct slot *s)
 {
 	struct registry *r = s->registry;
@@ -221,6 +232,7 @@ static void release(struct intake *in, struct slot *s)
 		registry_free(r);
 	serve_offers(in);
 	intake_capacity(in);
+	expect(in);
 }
 
 void intake_ended(struct intake *in, const char *name, const struct slot_label *l, int events)
@@ -341,6 +353,7 @@ int intake_open(struct intake *in, struct err *e)
 	in->adopted = COURIER_ADOPTED;
 	if (intake_adopt(in, e) < 0)
 		return -1;
+	expect(in);
 	return courier_link_open(&in->courier, in->host, &ops, in, e);
 }
 
@@ -361,6 +374,8 @@ void intake_reload(struct intake *in, struct registry *next)
 			courier_link_say(&in->courier, COURIER_FORGET, &f);
 	}
 	register_all(in);
+	in->host->spare.options = NULL; /* they may be the old registry's */
+	expect(in);
 	if (old->users == 0)
 		registry_free(old);
 	intake_capacity(in);

@@ -67,6 +67,18 @@ int role_adopt(struct role *r, const char *name, struct loop *l, int pidfd, stru
 	return loop_watch(l, &r->exit, EPOLLIN, e);
 }
 
+int role_move(struct role *from, struct role *to, struct err *e)
+{
+	void (*ended)(struct role * r, int status) = to->ended;
+	loop_unwatch(from->loop, &from->exit);
+	*to = *from;
+	to->ended = ended;
+	if (loop_watch(to->loop, &to->exit, EPOLLIN, e) < 0)
+		return -1;
+	*from = (struct role){ .ended = from->ended };
+	return 0;
+}
+
 bool role_runs(const struct role *r)
 {
 	return r->loop && r->proc.pid != 0;

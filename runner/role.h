@@ -31,6 +31,10 @@ int role_start(struct role *r, struct loop *l, int libexec, const struct role_st
 int role_adopt(struct role *r, const char *name, struct loop *l, int pidfd, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* It is another owner's from now on, who has said in to->ended what its end means. -1: from still is it. */
+int role_move(struct role *from, struct role *to, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 bool role_runs(const struct role *r) __attribute__((nonnull));
 void role_signal(const struct role *r, int sig) __attribute__((nonnull));
 

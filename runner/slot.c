@@ -98,16 +98,14 @@ void slot_spawned(struct slot *s, struct sandbox_made *made)
 		return;
 	s->sandbox_pending = false;
 	if (made->what == SANDBOX_REFUSED) {
-		fd_close(&s->init);
 		slot_refuse(s, made->text);
 		return;
 	}
 	s->pidfd = fd_take(&made->pidfd);
 	s->userns = fd_take(&made->userns);
 	s->mntns = fd_take(&made->mntns);
-	int fds[] = { s->init, s->pidfd };
+	int fds[] = { made->init, s->pidfd };
 	slot_grant(s, fds, 2, made->text);
-	fd_close(&s->init);
 }
 
 /* --- start -------------------------------------------------------------------------------------- */
@@ -134,7 +132,6 @@ static void reset(struct slot *s)
 		.doorbell = -1,
 		.socket = { .fd = -1 },
 		.keeper_socket = { .fd = -1 },
-		.init = -1,
 		.pidfd = -1,
 		.userns = -1,
 		.mntns = -1,
@@ -187,12 +184,30 @@ static int make_journal(struct slot *s, const struct slot_job *j, struct journal
 			     "job", str_num(id, j->id), NULL);
 }
 
+/* Whatever waits, or a new one. */
+static int have_worker(struct slot *s, struct err *e)
+{
+	char ids[PRIV_TEXT];
+	int pair[2];
+	s->worker.ended = slot_worker_ended;
+	s->fetcher.ended = s->packer.ended = s->keeper.ended = slot_helper_ended;
+	s->socket = (struct source){ .fd = spare_take(s->host, s->number, &s->worker),
+				     .ready = worker_ready };
+	if (s->socket.fd >= 0)
+		return 0;
+	if (msg_pair(pair, e) < 0)
+		return -1;
+	s->socket.fd = pair[0];
+	autofd theirs = pair[1];
+	priv_role_text(&s->host->priv, PRIV_WORKER, s->number, ids);
+	struct role_start start = { .name = "worker", .ids = ids, .fds = &theirs, .nfds = 1 };
+	return role_start(&s->worker, s->host->loop, s->host->libexec, &start, e);
+}
+
 static int start_worker(struct slot *s, const struct slot_job *j, struct err *e)
 {
 	struct journal_fds journal = { -1, -1 };
 	autobuf settings = BUF(4 << 20);
-	char ids[PRIV_TEXT];
-	int pair[2];
 	int r = make_journal(s, j, &journal, e);
 	autofd log = journal.log;
 	autofd events = journal.events;
@@ -201,18 +216,12 @@ static int start_worker(struct slot *s, const struct slot_job *j, struct err *e)
 	autofd set = fd_sealed("settings", settings.p, settings.len, e);
 	s->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	autofd ctl = s->doorbell < 0 || set < 0 ? -1 : rendezvous_listen(s->dir, "ctl", e);
-	if (ctl < 0 || msg_pair(pair, e) < 0)
+	if (ctl < 0)
 		return e->code ? -1 : err_sys(e, "doorbell");
-	s->socket = (struct source){ .fd = pair[0], .ready = worker_ready };
-	autofd theirs = pair[1];
-	int fds[] = { theirs, j->payload, log, events, s->doorbell, ctl, set };
-	priv_role_text(&s->host->priv, PRIV_WORKER, s->number, ids);
-	struct role_start start = {
-		.name = "worker", .ids = ids, .fds = fds, .nfds = sizeof fds / sizeof *fds
+	const struct gate_start start = {
+		{ j->payload, log, events, s->doorbell, ctl, set },
 	};
-	s->worker.ended = slot_worker_ended;
-	s->fetcher.ended = s->packer.ended = s->keeper.ended = slot_helper_ended;
-	if (role_start(&s->worker, s->host->loop, s->host->libexec, &start, e) < 0)
+	if (have_worker(s, e) < 0 || gate_say_start(s->socket.fd, &start, e) < 0)
 		return -1;
 	return loop_watch(s->host->loop, &s->socket, EPOLLIN, e);
 }

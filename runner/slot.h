@@ -52,7 +52,6 @@ struct slot {
 	unsigned used; /* requests served, a bit each */
 	bool sandbox_pending;
 	struct slot_order *order; /* a sandbox that the spawner could not be asked for yet */
-	int init;                 /* the worker's end of init's socket, until it is handed over */
 	int pidfd, userns, mntns; /* of the sandbox */
 	char project_dir[SANDBOX_PATH];
 	char origin[512];      /* of the job's own repository */

@@ -85,9 +85,9 @@ static int add_mounts(struct slot *s, struct sandbox_spec *spec, bool mirror, st
 	if (!tree)
 		return -1;
 	tree->fd = 0;
-	snprintf(spec->files_dir, sizeof spec->files_dir, "%.200s.tmp", s->project_dir);
-	struct sandbox_mount *files = sandbox_spec_mount(spec, SANDBOX_TMPFS, spec->files_dir, 0,
-							 e);
+	char files_dir[SANDBOX_PATH];
+	snprintf(files_dir, sizeof files_dir, "%.200s.tmp", s->project_dir);
+	struct sandbox_mount *files = sandbox_spec_mount(spec, SANDBOX_TMPFS, files_dir, 0, e);
 	if (!files)
 		return -1;
 	files->size = FILES_BYTES;
@@ -107,24 +107,39 @@ static int add_mounts(struct slot *s, struct sandbox_spec *spec, bool mirror, st
 	return 0;
 }
 
+/* What does not depend on the job. */
+static void fill_common(const struct host *h, unsigned number, const struct slot_options *o,
+			struct sandbox_spec *spec)
+{
+	sandbox_spec_init(spec);
+	priv_map(&h->priv, number, spec);
+	spec->net = o->net;
+	snprintf(spec->work, sizeof spec->work, "%s", o->builds_dir);
+	spec->limits = o->limits;
+	if (o->tmp_bytes)
+		spec->tmp_bytes = o->tmp_bytes;
+	snprintf(spec->hostname, sizeof spec->hostname, "%.*s", HOSTNAME_BYTES, h->hostname);
+}
+
+int slot_box_prepare(struct host *h, unsigned number, const struct slot_options *o, struct err *e)
+{
+	struct sandbox_spec spec;
+	if (h->spawner_socket.fd < 0)
+		return 0;
+	fill_common(h, number, o, &spec);
+	return sandbox_prepare_request(h->spawner_socket.fd, &spec, e);
+}
+
 static int fill(struct slot *s, struct sandbox_spec *spec, const struct gate_sandbox *want,
 		struct err *e)
 {
-	const struct slot_options *o = s->options;
 	if (strlen(want->project_dir) > SANDBOX_PATH - 8 || !sandbox_path_ok(want->project_dir))
 		return err_set(e, EINVAL,
 			       "project directory \"%.80s\" is not a path that a sandbox "
 			       "can have",
 			       want->project_dir);
 	snprintf(s->project_dir, sizeof s->project_dir, "%s", want->project_dir);
-	sandbox_spec_init(spec);
-	priv_map(&s->host->priv, s->number, spec);
-	spec->net = o->net;
-	snprintf(spec->work, sizeof spec->work, "%s", o->builds_dir);
-	spec->limits = o->limits;
-	if (o->tmp_bytes)
-		spec->tmp_bytes = o->tmp_bytes;
-	snprintf(spec->hostname, sizeof spec->hostname, "%.*s", HOSTNAME_BYTES, s->host->hostname);
+	fill_common(s->host, s->number, s->options, spec);
 	return add_mounts(s, spec, want->origin[0] != '\0', e);
 }
 
@@ -142,7 +157,7 @@ static int objects_open(struct slot *s, const struct gate_sandbox *want, struct 
 /* A request for a sandbox. The fds are its own. */
 struct slot_order {
 	struct sandbox_spec spec;
-	int fds[4]; /* the spawner's end of init's socket, the tree, the objects or -1, -1 */
+	int fds[3]; /* the tree, the objects or -1, -1 */
 };
 
 void slot_box_forget(struct slot *s)
@@ -179,7 +194,6 @@ void slot_box_ask_again(struct host *h)
 			continue;
 		if (send_order(s, &e) < 0) {
 			s->sandbox_pending = false;
-			fd_close(&s->init);
 			slot_refuse(s, e.msg);
 		}
 		if (s->order)
@@ -189,18 +203,14 @@ void slot_box_ask_again(struct host *h)
 
 static int fill_order(struct slot *s, const struct gate_sandbox *want, struct err *e)
 {
-	int *fds = s->order->fds, pair[2];
+	int *fds = s->order->fds;
 	if (fill(s, &s->order->spec, want, e) < 0)
 		return -1;
-	fds[1] = tree_open(s, want, e);
-	if (fds[1] < 0)
+	fds[0] = tree_open(s, want, e);
+	if (fds[0] < 0)
 		return -1;
-	fds[2] = want->origin[0] ? objects_open(s, want, e) : -1;
-	if ((want->origin[0] && fds[2] < 0) || msg_pair(pair, e) < 0)
-		return -1;
-	fds[0] = pair[0];
-	s->init = pair[1];
-	return 0;
+	fds[1] = want->origin[0] ? objects_open(s, want, e) : -1;
+	return want->origin[0] && fds[1] < 0 ? -1 : 0;
 }
 
 int slot_box_request(struct slot *s, const struct gate_sandbox *want, struct err *e)
@@ -213,10 +223,8 @@ int slot_box_request(struct slot *s, const struct gate_sandbox *want, struct err
 		slot_box_forget(s);
 		return -1;
 	}
-	if (send_order(s, e) < 0) {
-		fd_close(&s->init);
+	if (send_order(s, e) < 0)
 		return -1;
-	}
 	s->sandbox_pending = true;
 	return 0;
 }

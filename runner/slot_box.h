@@ -11,6 +11,10 @@
 int slot_box_request(struct slot *s, const struct gate_sandbox *want, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* Have a sandbox ready for a job to come in slot number. */
+int slot_box_prepare(struct host *h, unsigned number, const struct slot_options *o, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* The spawner has answered somebody, so it may have room: ask what waits. */
 void slot_box_ask_again(struct host *h) __attribute__((nonnull));
 

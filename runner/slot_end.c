@@ -198,7 +198,6 @@ void slot_worker_ended(struct role *r, int status)
 	if (s->socket.fd >= 0)
 		loop_unwatch(s->host->loop, &s->socket);
 	fd_close(&s->socket.fd);
-	fd_close(&s->init);
 	s->sandbox_pending = false; /* if it comes all the same, it finds its worker gone */
 	slot_box_forget(s);
 	s->state = SLOT_ENDING;
@@ -246,9 +245,7 @@ void slot_drop(struct slot *s)
 
 void slot_release(struct slot *s)
 {
-	int *fds[] = {
-		&s->log, &s->events, &s->doorbell, &s->init, &s->pidfd, &s->userns, &s->mntns
-	};
+	int *fds[] = { &s->log, &s->events, &s->doorbell, &s->pidfd, &s->userns, &s->mntns };
 	if (s->dir >= 0 && !s->keep_dir)
 		sweep_remove(s->host, s->name);
 	if (s->socket.fd >= 0)

@@ -109,6 +109,7 @@ void sweep_made(struct host *h, struct sandbox_made *made)
 		finish(h, made->text);
 		return;
 	}
+	w->init.fd = fd_take(&made->init);
 	w->init.ready = init_ready;
 	if (loop_watch(h->loop, &w->init, EPOLLIN, &e) < 0)
 		finish(h, e.msg);
@@ -119,7 +120,6 @@ void sweep_made(struct host *h, struct sandbox_made *made)
 static int ask(struct host *h, int tree, struct err *e)
 {
 	struct sandbox_spec spec;
-	int pair[2];
 	sandbox_spec_init(&spec);
 	priv_map(&h->priv, 0, &spec);
 	spec.net = SANDBOX_NET_NONE;
@@ -127,15 +127,12 @@ static int ask(struct host *h, int tree, struct err *e)
 	snprintf(spec.hostname, sizeof spec.hostname, "sweep");
 	struct sandbox_mount *m = sandbox_spec_mount(&spec, SANDBOX_BIND_FD, INSIDE, SANDBOX_OWN,
 						     e);
-	if (!m || msg_pair(pair, e) < 0)
+	if (!m)
 		return -1;
 	m->fd = 0;
-	autofd theirs = pair[0];
-	autofd ours = pair[1];
-	int fds[] = { theirs, tree, -1 };
+	int fds[] = { tree, -1 };
 	if (sandbox_spawn_request(h->spawner_socket.fd, SWEEP_COOKIE, &spec, fds, e) < 0)
 		return -1;
-	h->sweep.init.fd = fd_take(&ours);
 	h->sweep.asked = true;
 	h->sweep.patience.fire = patience_over;
 	loop_timer(h->loop, &h->sweep.patience, PATIENCE_MS);

@@ -1,4 +1,4 @@
-/* courser-worker: one job. fds as in executor/gate.h; argv[1] the ids to become. */
+/* courser-worker: waits for one job (executor/gate.h) and runs it; argv[1] the ids to become. */
 #include "base/coverage.h"
 #include "base/log.h"
 #include "executor/worker.h"
@@ -40,11 +40,11 @@ int main(int argc, char **argv)
 {
 	struct err e = { 0 };
 	log_setup("worker", LOG_INFO);
-	if (argc < 2 || confine(argv[1], &e) < 0 || worker_run(&gitlab, &e) < 0) {
+	int r = argc < 2 || confine(argv[1], &e) < 0 ? -1 : gate_wait_start(&e);
+	if (r > 0)
+		r = worker_run(&gitlab, &e);
+	if (r < 0)
 		log_error("the job's journal cannot be written", "err", e.msg, NULL);
-		coverage_flush();
-		return EXIT_FAILURE;
-	}
 	coverage_flush();
-	return EXIT_SUCCESS;
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

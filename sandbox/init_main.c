@@ -32,7 +32,6 @@ __attribute__((visibility("default"))) const char *__asan_default_options(void)
 #endif
 
 static struct {
-	const char *files_dir;
 	struct running {
 		pid_t pid;
 		uint32_t id;
@@ -98,11 +97,11 @@ static int reap(struct err *e)
 static int serve_file(struct msg *m, struct err *e)
 {
 	struct err why = { 0 };
-	const char *name = msg_get_str(m);
+	const char *dir = msg_get_str(m), *name = msg_get_str(m);
 	autofd memfd = msg_get_fd(m);
 	if (msg_end(m, e) < 0)
 		return -1;
-	if (step_write_file(init.files_dir, name, memfd, 0600, &why) < 0)
+	if (step_write_file(dir, name, memfd, 0600, &why) < 0)
 		return say_error(0, &why, e);
 	struct sandbox_event ev = { .what = SANDBOX_INIT_FILE_DONE, .text = name };
 	return say(&ev, e);
@@ -236,11 +235,10 @@ static int run(struct err *e)
 	}
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	struct err e = { 0 };
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || fcntl(WORKER, F_SETFD, FD_CLOEXEC) < 0)
 		return 1;
-	init.files_dir = argc > 1 ? argv[1] : "";
 	return run(&e) < 0;
 }

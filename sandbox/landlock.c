@@ -121,6 +121,8 @@ static int allow_all(const struct landlock *l, const struct sandbox_spec *p, str
 		if (!(p->mounts[i].flags & SANDBOX_READONLY) &&
 		    allow_path(l, p->mounts[i].target, LANDLOCK_WRITE, e) < 0)
 			return -1;
+	if (allow_path(l, p->work, LANDLOCK_WRITE, e) < 0)
+		return -1;
 	return allow_path(l, p->home, LANDLOCK_WRITE, e);
 }
 

@@ -152,14 +152,32 @@ int rootfs_pivot(struct setup *s, struct err *e)
 	return 0;
 }
 
+static int writable(const char *path, bool on, struct err *e)
+{
+	struct mount_attr a = { .attr_set = on ? 0 : MOUNT_ATTR_RDONLY,
+				.attr_clr = on ? MOUNT_ATTR_RDONLY : 0 };
+	return mount_setattr(AT_FDCWD, path, 0, &a, sizeof a) < 0 ? err_sys(e, "%s", path) : 0;
+}
+
+int rootfs_open_work(struct setup *s, struct err *e)
+{
+	return writable(s->spec->work, true, e);
+}
+
+int rootfs_seal_work(struct setup *s, struct err *e)
+{
+	return writable(s->spec->work, false, e);
+}
+
+int rootfs_seal_stage(struct setup *s, struct err *e)
+{
+	(void)s;
+	return writable("/", false, e) < 0 ? -1 : writable("/dev", false, e);
+}
+
 int rootfs_seal(struct setup *s, struct err *e)
 {
-	static const char *const paths[] = { "/", "/dev" };
-	struct mount_attr a = { .attr_set = MOUNT_ATTR_RDONLY };
-	if (s->staged)
-		return 0;
-	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-		if (mount_setattr(AT_FDCWD, paths[i], 0, &a, sizeof a) < 0)
-			return err_sys(e, "%s", paths[i]);
-	return 0;
+	if (!s->staged && rootfs_seal_stage(s, e) < 0)
+		return -1;
+	return rootfs_seal_work(s, e);
 }

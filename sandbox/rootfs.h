@@ -14,8 +14,13 @@ int rootfs_private(struct setup *s, struct err *e) __attribute__((nonnull, warn_
 int rootfs_places(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 /* The new root becomes "/", and the old one is taken away. A stage's root stays: it holds nothing else. */
 int rootfs_pivot(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
-/* The root itself and /dev become read-only. */
+/* The root itself, /dev and the job's work become read-only. */
 int rootfs_seal(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* For a stage, that has no work yet: the root and /dev. */
+int rootfs_seal_stage(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* In a sandbox that is there: directories to mount on can be made in work, and no longer. */
+int rootfs_open_work(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+int rootfs_seal_work(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 
 /* The tree at the path host, with what is mounted below it, on the directory name as well. */
 int rootfs_show(const char *host, const char *name, uint64_t attr, struct err *e)

@@ -16,6 +16,15 @@ int sandbox_spawn_request(int sock, uint64_t cookie, const struct sandbox_spec *
 	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "spawner") : 0;
 }
 
+int sandbox_prepare_request(int sock, const struct sandbox_spec *spec, struct err *e)
+{
+	automsg m;
+	msg_init(&m, SANDBOX_PREPARE);
+	msg_put_u64(&m, 0);
+	msg_put_bytes(&m, spec, sizeof *spec);
+	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "spawner") : 0;
+}
+
 static void take_text(struct sandbox_made *made, const char *text)
 {
 	size_t n = strnlen(text, sizeof made->text - 1);
@@ -29,6 +38,7 @@ static void take_spawned(struct msg *m, struct sandbox_made *made)
 	take_text(made, msg_get_str(m));
 	if (made->what == SANDBOX_REFUSED)
 		return;
+	made->init = msg_get_fd(m);
 	made->pidfd = msg_get_fd(m);
 	made->userns = msg_get_fd(m);
 	made->mntns = msg_get_fd(m);
@@ -36,7 +46,7 @@ static void take_spawned(struct msg *m, struct sandbox_made *made)
 
 int sandbox_spawn_reply(struct msg *m, struct sandbox_made *ret, struct err *e)
 {
-	struct sandbox_made made = { .pidfd = -1, .userns = -1, .mntns = -1 };
+	struct sandbox_made made = { .init = -1, .pidfd = -1, .userns = -1, .mntns = -1 };
 	made.cookie = msg_get_u64(m);
 	if (m->type == SANDBOX_SPAWNED) {
 		take_spawned(m, &made);
@@ -50,16 +60,23 @@ int sandbox_spawn_reply(struct msg *m, struct sandbox_made *ret, struct err *e)
 		*ret = made;
 		return 0;
 	}
-	fd_close(&made.pidfd);
-	fd_close(&made.userns);
-	fd_close(&made.mntns);
+	sandbox_made_done(&made);
 	return err_wrap(e, "spawner");
 }
 
-int sandbox_init_file(int sock, const char *name, int memfd, struct err *e)
+void sandbox_made_done(struct sandbox_made *made)
+{
+	fd_close(&made->init);
+	fd_close(&made->pidfd);
+	fd_close(&made->userns);
+	fd_close(&made->mntns);
+}
+
+int sandbox_init_file(int sock, const char *dir, const char *name, int memfd, struct err *e)
 {
 	automsg m;
 	msg_init(&m, SANDBOX_INIT_FILE);
+	msg_put_str(&m, dir);
 	msg_put_str(&m, name);
 	msg_put_fd(&m, memfd);
 	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: file %s", name) : 0;

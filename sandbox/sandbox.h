@@ -7,21 +7,26 @@
 
 /* --- supervisor and spawner (fd 3 of courser-spawner) ----------------------------------------- */
 
-enum sandbox_spawner_msg { SANDBOX_SPAWN = 1, SANDBOX_SPAWNED, SANDBOX_GONE };
+enum sandbox_spawner_msg { SANDBOX_SPAWN = 1, SANDBOX_PREPARE, SANDBOX_SPAWNED, SANDBOX_GONE };
 
 /*
- * Ask for a sandbox. fds[0] is init's end of its control socket, fds[1..] what the spec's indices
- * count from 0; -1 ends them. All stay the caller's, and may be closed once this has returned. Never
- * blocks.
+ * Ask for a sandbox. fds are what the spec's indices count, ended by -1. They stay the caller's, and may
+ * be closed once this has returned. Never blocks.
  */
 int sandbox_spawn_request(int sock, uint64_t cookie, const struct sandbox_spec *spec,
 			  const int *fds, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* Have a sandbox ready for a request to come, that will differ from spec in nothing but mounts: spec
+ * has none. Never blocks, is never answered, and promises nothing. */
+int sandbox_prepare_request(int sock, const struct sandbox_spec *spec, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* What the spawner says about the sandbox with this cookie. fds are the caller's; -1: absent. */
 struct sandbox_made {
 	uint64_t cookie;
 	enum { SANDBOX_MADE, SANDBOX_REFUSED, SANDBOX_ENDED } what;
+	int init;                 /* MADE: the worker's end of init's socket */
 	int pidfd, userns, mntns; /* MADE: init, and the namespaces confine_join takes */
 	uint32_t status;          /* ENDED: 0-255, or 128 + signal, of init */
 	char text[1024];          /* MADE: what degraded, a line each; REFUSED: why */
@@ -30,6 +35,9 @@ struct sandbox_made {
 /* Decode one message of the spawner. -1 when it is malformed; nothing is left open then. */
 int sandbox_spawn_reply(struct msg *m, struct sandbox_made *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
+
+/* Close what of its fds was not taken. */
+void sandbox_made_done(struct sandbox_made *made) __attribute__((nonnull));
 
 /* --- worker and init (fd 3 of courser-init) --------------------------------------------------- */
 
@@ -51,9 +59,9 @@ enum sandbox_init_msg {
 /* Where scripts are put: a tmpfs of the sandbox, writable by the job. */
 #define SANDBOX_SCRIPTS "/run/job"
 
-/* Write what the memfd holds to files_dir/name, mode 0600. Answered by FILE_DONE or ERROR.
+/* Write what the memfd holds to dir/name, mode 0600. Answered by FILE_DONE or ERROR.
  * name: no '/', not led by '.', printable. */
-int sandbox_init_file(int sock, const char *name, int memfd, struct err *e)
+int sandbox_init_file(int sock, const char *dir, const char *name, int memfd, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 enum { SANDBOX_ARGS = 64, SANDBOX_STEPS = 16 };

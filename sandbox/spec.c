@@ -154,19 +154,6 @@ static int check_mount(const struct sandbox_mount *m, size_t nfds, struct err *e
 	return 0;
 }
 
-static int check_files_dir(const struct sandbox_spec *s, struct err *e)
-{
-	if (!text_ok(s->files_dir, sizeof s->files_dir))
-		return err_set(e, EINVAL, "files_dir: malformed");
-	for (uint32_t i = 0; i < s->nmounts; i++)
-		if (s->mounts[i].kind == SANDBOX_TMPFS &&
-		    strcmp(s->mounts[i].target, s->files_dir) == 0)
-			return 0;
-	if (s->files_dir[0] == '\0')
-		return 0;
-	return err_set(e, EINVAL, "files_dir %s: not one of the tmpfs mounts", s->files_dir);
-}
-
 static int check_mounts(const struct sandbox_spec *s, size_t nfds, struct err *e)
 {
 	if (s->nmounts > SANDBOX_MOUNTS)
@@ -178,7 +165,7 @@ static int check_mounts(const struct sandbox_spec *s, size_t nfds, struct err *e
 		return err_set(e, EINVAL, "home: not a place for a mount");
 	if (!text_ok(s->work, sizeof s->work) || !sandbox_path_ok(s->work))
 		return err_set(e, EINVAL, "work: not a place for a mount");
-	return check_files_dir(s, e);
+	return 0;
 }
 
 static int check_head(const struct sandbox_spec *s, size_t nfds, struct err *e)

@@ -81,7 +81,6 @@ struct sandbox_spec {
 	char hostname[SANDBOX_HOSTNAME];
 	char home[SANDBOX_PATH]; /* a private empty directory, owned by the job */
 	char work[SANDBOX_PATH]; /* the directory below which the job's mounts are; "/builds" */
-	char files_dir[SANDBOX_PATH]; /* the target of one of the TMPFS mounts, or "" */
 	struct sandbox_mount mounts[SANDBOX_MOUNTS]; /* made in this order */
 };
 

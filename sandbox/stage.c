@@ -45,8 +45,8 @@ void stage_forget(struct stage *g)
  */
 
 static int (*const steps[])(struct setup *s, struct err *e) = {
-	idmap_wait, rootfs_mount, rootfs_host,   etc_mount,    dev_nodes,
-	dev_kernel, rootfs_places, rootfs_pivot, rootfs_seal,
+	idmap_wait, rootfs_mount,  rootfs_host,  etc_mount,         dev_nodes,
+	dev_kernel, rootfs_places, rootfs_pivot, rootfs_seal_stage,
 };
 
 static _Noreturn void maker(struct setup *s)
@@ -114,7 +114,7 @@ static int make(const struct sandbox_spec *spec, const struct etc_hidden *hidden
 /* --- having one ----------------------------------------------------------------------------------
  */
 
-static struct stage_key key_of(const struct sandbox_spec *s)
+struct stage_key stage_key(const struct sandbox_spec *s)
 {
 	static const char *const paths[] = { "/", "/etc/hosts", "/etc/resolv.conf" };
 	struct stage_key k;
@@ -134,10 +134,17 @@ static struct stage_key key_of(const struct sandbox_spec *s)
 	return k;
 }
 
+int stage_watch(struct stage *g, const struct etc_hidden *hidden, struct err *e)
+{
+	if (g->watch < 0)
+		g->watch = etc_watch(hidden, e);
+	return g->watch < 0 ? -1 : 0;
+}
+
 static int ready(struct stage *g, const struct sandbox_spec *s, const struct etc_hidden *hidden,
 		 struct err *e)
 {
-	struct stage_key k = key_of(s);
+	struct stage_key k = stage_key(s);
 	if (memcmp(&k, &g->key[s->net], sizeof k) != 0) {
 		fd_close(&g->ns[s->net]);
 		g->no[s->net] = false;
@@ -146,9 +153,7 @@ static int ready(struct stage *g, const struct sandbox_spec *s, const struct etc
 	if (g->ns[s->net] >= 0 || g->no[s->net])
 		return g->ns[s->net];
 	g->no[s->net] = true;
-	if (g->watch < 0)
-		g->watch = etc_watch(hidden, e);
-	g->ns[s->net] = g->watch < 0 ? -1 : make(s, hidden, e);
+	g->ns[s->net] = stage_watch(g, hidden, e) < 0 ? -1 : make(s, hidden, e);
 	return g->ns[s->net];
 }
 

@@ -34,6 +34,13 @@ void stage_init(struct stage *g) __attribute__((nonnull));
 /* Something that was prepared is out of date: mounts or watch have said so. */
 void stage_forget(struct stage *g) __attribute__((nonnull));
 
+/* What the content of one for s depends on, as it is now, beside the watched; comparable as bytes. */
+struct stage_key stage_key(const struct sandbox_spec *s) __attribute__((nonnull));
+
+/* Have the names below /etc watched, if they are not yet. */
+int stage_watch(struct stage *g, const struct etc_hidden *hidden, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /*
  * Move this process into the namespace prepared for s, made anew if it has to be. False: there is
  * none, and nothing has changed. Who was moved is brought back by stage_leave(), or starts what may

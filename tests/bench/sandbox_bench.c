@@ -129,7 +129,6 @@ static void make_spec(enum sandbox_net net)
 		die("spec", &e);
 	memcpy(tree->source, "/usr/share", sizeof "/usr/share");
 	tmp->size = 1 << 20;
-	memcpy(s->files_dir, "/builds/tree.tmp", sizeof "/builds/tree.tmp");
 }
 
 static void hear(struct sandbox_made *made, int what)
@@ -156,25 +155,21 @@ static void wait_ready(int init)
 
 static void by_spawner(struct times *t)
 {
-	int pair[2];
 	struct err e = { 0 };
 	struct sandbox_made made, gone;
+	const int fds[] = { -1 };
 	uint64_t begin = clock_us();
-	if (msg_pair(pair, &e) < 0)
-		die("pair", &e);
-	const int fds[] = { pair[1], -1 };
 	if (sandbox_spawn_request(bench.sock, 1, &bench.spec, fds, &e) < 0)
 		die("request", &e);
-	close(pair[1]);
-	wait_ready(pair[0]);
-	t->start[t->n] = clock_us() - begin;
 	hear(&made, SANDBOX_MADE);
+	wait_ready(made.init);
+	t->start[t->n] = clock_us() - begin;
 	if (t->n == 0 && made.text[0])
 		fprintf(stderr, "%s", made.text);
 	fd_close(&made.userns); /* as long as these are held the mounts are */
 	fd_close(&made.mntns);
 	begin = clock_us();
-	close(pair[0]);
+	fd_close(&made.init);
 	hear(&gone, SANDBOX_ENDED);
 	t->end[t->n++] = clock_us() - begin;
 	fd_close(&made.pidfd);
@@ -240,7 +235,7 @@ static _Noreturn void bare_child(int control)
 {
 	char byte;
 	struct err e = { 0 };
-	char *argv[] = { (char[]){ "courser-init" }, (char[]){ "/files" }, NULL };
+	char *argv[] = { (char[]){ "courser-init" }, NULL };
 	char *envp[] = { NULL };
 	must(read(bench.sync, &byte, 1) == 1, "sync");
 	if (geteuid() != bench.spec.uid && idmap_become(0, 0, &e) < 0)

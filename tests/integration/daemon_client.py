@@ -26,9 +26,19 @@ def until(what: Callable[[], Any], timeout: float = 10, message: str = "conditio
     return value
 
 
+def waits(pid: int) -> bool:
+    """Whether it is a worker that has been given no job yet: its events would be fd 6."""
+    return not Path(f"/proc/{pid}/fd/6").is_symlink()
+
+
 def roles(courser: Courser, name: str) -> list[int]:
-    """Pids of the role (argv[0]) among this test process' copies of the executables."""
-    return [pid for pid, line in courser.processes() if line.split(" ")[0] == name]
+    """Pids of the role (argv[0]) among this test process' copies of the executables; workers with a job."""
+    return [pid for pid, line in courser.processes() if line.split(" ")[0] == name and not (name == "worker" and waits(pid))]
+
+
+def waiting(courser: Courser) -> list[int]:
+    """Pids of workers that wait for a job."""
+    return [pid for pid, line in courser.processes() if line.split(" ")[0] == "worker" and waits(pid)]
 
 
 def role(courser: Courser, name: str, timeout: float = 5) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -11,10 +12,48 @@ from pathlib import Path
 
 import pytest
 import yaml
-from daemon_client import descendants, ended, free_port, get, job_directories, lines_of, metric, role, roles, until
+from daemon_client import descendants, ended, free_port, get, job_directories, kill, lines_of, metric, role, roles, until, waiting
 from machine import require
 
 from tests.forge.gitlab import GitLab
+
+
+# --- what waits for a job ------------------------------------------------------------------------------
+
+
+def test_a_job_gets_what_waits_and_the_next_one_too(gitlab, courser, snooze, as_user):
+    daemon = courser.start(gitlab)
+    (first,) = until(lambda: waiting(courser), message="a worker waits")
+    job = gitlab.queue(script=["echo begun-$((0))", snooze])
+    job.wait_trace("begun-0")
+    assert roles(courser, "worker") == [first]
+    (second,) = until(lambda: waiting(courser), message="another worker waits")
+    kill(second)
+    ended(gitlab.queue(script=["echo without"]))
+    until(lambda: waiting(courser) not in ([], [second]), message="another worker waits")
+    job.cancel(graceful=False)
+    until(lambda: not courser.alive(snooze), message="the job has ended")
+    daemon.kill()
+    until(lambda: not courser.processes(), message="nothing of it is left")
+
+
+def with_network(courser, gitlab, network: str) -> Path:
+    config = courser.config_for(gitlab)
+    keys = yaml.safe_load(config.read_text())
+    keys["runners"][0]["network"] = network
+    return courser.write_config(**keys)
+
+
+def test_what_waits_is_of_the_configuration_that_counts(gitlab, courser):
+    here, look = os.readlink("/proc/self/ns/net"), ["echo network-$((0)) $(readlink /proc/self/ns/net)"]
+    daemon = courser.run(with_network(courser, gitlab, "none"))
+    until(lambda: waiting(courser), message="a worker waits")
+    assert lines_of(ended(gitlab.queue(script=look)), "network-0") != [f"network-0 {here}"]
+    until(lambda: waiting(courser), message="a worker waits")
+    with_network(courser, gitlab, "host")
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_log("the configuration is in force")
+    assert lines_of(ended(gitlab.queue(script=look)), "network-0") == [f"network-0 {here}"]
 
 
 # --- jobs ---------------------------------------------------------------------------------------------
@@ -303,7 +342,7 @@ def test_idle_costs_nothing(gitlab, courser, binaries):
     until(lambda: not job_directories(daemon))
     time.sleep(1)
     tree = descendants(daemon.pid)
-    assert len(tree) == 4 and roles(courser, "recorder") and role(courser, "courier")
+    assert len(tree) == 6 and roles(courser, "recorder") and role(courser, "courier")  # and what waits for a job
     before, asked = usage(tree)[0], len(gitlab.requests("POST", "jobs/request"))
     time.sleep(5)
     after, dirty, pss = usage(tree)

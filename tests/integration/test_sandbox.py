@@ -112,19 +112,20 @@ def tools() -> Iterator[Path]:
         yield path
 
 
-@pytest.fixture(params=["root", "user", "single"])
+@pytest.fixture(params=["root", "user", "single", "root ready", "user ready"])
 def box(request: pytest.FixtureRequest, tools: Path, test_user: TestUser | None) -> Iterator[Box]:
-    if request.param == "root":
+    who, _, ready = request.param.partition(" ")  # ready: made before it was asked for
+    if who == "root":
         require(os.geteuid() == 0, "root")
-    elif os.geteuid() == 0 and request.param == "user":
+    elif os.geteuid() == 0 and who == "user":
         require(shutil.which("newuidmap"), "newuidmap")
     with tempfile.TemporaryDirectory(prefix="cw-", dir="/tmp") as made:
         work = Path(made)
-        if test_user and request.param != "root":
+        if test_user and who != "root":
             os.chown(work, test_user.uid, test_user.gid)
         work.chmod(0o755)
-        always = ["map=single"] if request.param == "single" else []
-        yield Box(request.param, tools, test_user, work, always)
+        always = ["map=single"] if who == "single" else []
+        yield Box(who, tools, test_user, work, always + (["ready=1"] if ready else []))
 
 
 # --- who and where -------------------------------------------------------------------------------------
@@ -538,6 +539,16 @@ def test_git(box: Box) -> None:
 def test_a_terminal_of_its_own(box: Box) -> None:
     assert box.python("import os, pty\npid, fd = pty.fork()\nif pid == 0: os.execv('/bin/echo', ['echo', 'hello'])\n"
                       "print(os.read(fd, 64))").strip() == repr(b"hello\r\n")
+
+
+def test_one_that_was_ready_is_taken(box: Box) -> None:
+    """Its init is older than the request."""
+    tree, waited = box.directory("tree"), 100
+    for ready, used in (("ready=0", False), (f"ready={waited * 10}", True)):
+        init, shell = box.sh("cut -d' ' -f22 /proc/1/stat /proc/$$/stat", f"tree={tree}", ready).split()
+        assert (int(shell) - int(init) >= waited // 2) == used
+    init, shell = box.sh("cut -d' ' -f22 /proc/1/stat /proc/$$/stat", "path=/usr/share:/elsewhere", ready).split()
+    assert int(shell) - int(init) < waited // 2, "a mount outside of its work directory cannot be added to it"
 
 
 def test_many_in_a_row(box: Box) -> None:

@@ -25,7 +25,7 @@ echo one >/etc/alternatives/seen
 rm -f /etc/resolv.conf
 echo '# one' >/etc/resolv.conf
 (sleep 0.7; {change}) &
-exec {run} spawner={spawner} net=host repeat=2 sh -c '{look}; sleep 1.5'
+exec {run} spawner={spawner} net=host repeat=2 ready={ready} sh -c '{look}; sleep 1.5'
 """
 
 CHANGES = {
@@ -40,9 +40,9 @@ CHANGES = {
 }
 
 
-def play(work: Path, change: str, look: str) -> str:
+def play(work: Path, change: str, look: str, ready: int) -> str:
     require(os.geteuid() == 0, "root")
-    scene = SCENE.format(work=work, change=change, look=look, run=BUILD / "tests/sandbox-run",
+    scene = SCENE.format(work=work, ready=ready, change=change, look=look, run=BUILD / "tests/sandbox-run",
                          spawner=BUILD / "courser-spawner")
     done = subprocess.run(["unshare", "-m", "sh", "-c", scene], capture_output=True, text=True, timeout=50,
                           stdin=subprocess.DEVNULL)
@@ -50,17 +50,19 @@ def play(work: Path, change: str, look: str) -> str:
     return done.stdout
 
 
+@pytest.mark.parametrize("ready", [0, 1], ids=["made", "ready"])
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_change_is_seen_by_the_next_sandbox(tmp_path: Path, what: str) -> None:
+def test_a_change_is_seen_by_the_next_sandbox(tmp_path: Path, what: str, ready: int) -> None:
     change, look = CHANGES[what]
-    seen = play(tmp_path, f"({change}) >/dev/null", look)
+    seen = play(tmp_path, f"({change}) >/dev/null", look, ready)
     assert seen.split() == ["one", "two"]
 
 
-def test_nothing_of_one_sandbox_is_in_the_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ready", [0, 1], ids=["made", "ready"])
+def test_nothing_of_one_sandbox_is_in_the_next(tmp_path: Path, ready: int) -> None:
     look = ("for f in / /etc /dev /usr /opt /proc /sys /var /mnt /home /tmp /run/job /dev/shm /home/job;"
             "do touch $f/left 2>/dev/null && chmod 777 $f 2>/dev/null; ls -d $f/left 2>/dev/null; done; "
             "find / -xdev -name left 2>/dev/null | wc -l")
-    seen = play(tmp_path, ":", look).split("\n")
+    seen = play(tmp_path, ":", look, ready).split("\n")
     half = len(seen) // 2
     assert seen[:half] == seen[half:2 * half] == ["/tmp/left", "/run/job/left", "/dev/shm/left", "/home/job/left", "0"]

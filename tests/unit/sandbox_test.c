@@ -56,6 +56,19 @@ START_TEST(a_request_holds_the_spec_and_the_fds)
 }
 END_TEST
 
+START_TEST(a_preparation_holds_the_spec_alone)
+{
+	struct sandbox_spec s;
+	size_t n;
+	sandbox_spec_init(&s);
+	ck_assert_int_eq(sandbox_prepare_request(pair[0], &s, &e), 0);
+	receive(SANDBOX_PREPARE);
+	ck_assert_uint_eq(msg_get_u64(&m), 0);
+	ck_assert_mem_eq(msg_get_bytes(&m, &n), &s, sizeof s);
+	ck_assert_int_eq(msg_end(&m, &e), 0);
+}
+END_TEST
+
 START_TEST(a_reply_with_everything)
 {
 	struct sandbox_made made;
@@ -64,17 +77,17 @@ START_TEST(a_reply_with_everything)
 	msg_put_u64(&out, 5);
 	msg_put_u32(&out, 1);
 	msg_put_str(&out, "landlock: ABI 3\n");
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		msg_put_fd(&out, STDIN_FILENO);
 	pass(&out);
 	ck_assert_int_eq(sandbox_spawn_reply(&m, &made, &e), 0);
 	ck_assert_int_eq(made.what, SANDBOX_MADE);
 	ck_assert_uint_eq(made.cookie, 5);
 	ck_assert_str_eq(made.text, "landlock: ABI 3\n");
-	ck_assert_int_ge(made.pidfd, 0);
-	fd_close(&made.pidfd);
-	fd_close(&made.userns);
-	fd_close(&made.mntns);
+	ck_assert_int_ge(made.init, 0);
+	ck_assert_int_ge(made.mntns, 0);
+	sandbox_made_done(&made);
+	ck_assert_int_eq(made.init, -1);
 }
 END_TEST
 
@@ -111,7 +124,7 @@ START_TEST(a_malformed_reply_leaves_nothing_open)
 	msg_put_u64(&out, 5);
 	msg_put_u32(&out, 1);
 	msg_put_str(&out, "");
-	msg_put_fd(&out, STDIN_FILENO); /* two are missing */
+	msg_put_fd(&out, STDIN_FILENO); /* three are missing */
 	pass(&out);
 	int fd = m.fds[0];
 	ck_assert_int_eq(sandbox_spawn_reply(&m, &made, &e), -1);
@@ -167,7 +180,7 @@ START_TEST(a_step_with_too_little_is_not_sent)
 	const char *const argv[] = { "sh", NULL };
 	struct sandbox_run run = { .argv = argv, .cwd = "/", .env = -1, .script = -1 };
 	ck_assert_int_eq(sandbox_init_run(pair[0], &run, &e), -1);
-	ck_assert_int_eq(sandbox_init_file(pair[0], "name", -1, &e), -1);
+	ck_assert_int_eq(sandbox_init_file(pair[0], "/files", "name", -1, &e), -1);
 	ck_assert_int_eq(msg_recv_within(pair[1], &m, 0, &e), -1);
 	ck_assert_int_eq(e.code, ETIMEDOUT);
 }
@@ -178,6 +191,7 @@ int main(void)
 	TCase *t = tcase_create("sandbox");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_request_holds_the_spec_and_the_fds);
+	tcase_add_test(t, a_preparation_holds_the_spec_alone);
 	tcase_add_test(t, a_reply_with_everything);
 	tcase_add_test(t, a_refusal_and_an_end);
 	tcase_add_test(t, a_malformed_reply_leaves_nothing_open);

@@ -51,7 +51,6 @@ START_TEST(a_whole_spec_is_accepted)
 	add(&s, SANDBOX_BIND_FD, "/builds/tree", SANDBOX_OWN)->fd = 1;
 	add(&s, SANDBOX_TMPFS, "/files", SANDBOX_NOEXEC)->size = 1 << 20;
 	put(add(&s, SANDBOX_BIND_PATH, "/srv/data", SANDBOX_READONLY)->source, "/srv/data");
-	put(s.files_dir, "/files");
 	accepted(&s, 2);
 }
 END_TEST
@@ -175,9 +174,6 @@ START_TEST(texts_without_an_end)
 	put(s.work, "builds");
 	refused(&s, 0, "work");
 	s = good();
-	memset(s.files_dir, '/', sizeof s.files_dir);
-	refused(&s, 0, "files_dir");
-	s = good();
 	struct sandbox_mount *m = add(&s, SANDBOX_TMPFS, "/x", 0);
 	m->size = 1 << 20;
 	memset(m->target, '/', sizeof m->target);
@@ -235,15 +231,6 @@ START_TEST(mounts_that_must_not_be)
 }
 END_TEST
 
-START_TEST(files_need_a_tmpfs)
-{
-	struct sandbox_spec s = good();
-	add(&s, SANDBOX_BIND_FD, "/files", 0);
-	put(s.files_dir, "/files");
-	refused(&s, 1, "files_dir");
-}
-END_TEST
-
 START_TEST(room_for_mounts)
 {
 	struct sandbox_spec s = good();
@@ -269,7 +256,6 @@ int main(void)
 	tcase_add_test(t, texts_without_an_end);
 	tcase_add_test(t, hostnames);
 	tcase_add_test(t, mounts_that_must_not_be);
-	tcase_add_test(t, files_need_a_tmpfs);
 	tcase_add_test(t, room_for_mounts);
 	Suite *s = suite_create("spec");
 	suite_add_tcase(s, t);

@@ -10,6 +10,7 @@
  * ro=DIR:TARGET   bound by fd, read-only          path=SOURCE:TARGET  an operator's bind, read-only
  * dir=DIR:TARGET  bound by fd, writable           file=NAME:CONTENT   a file variable, in /files
  * nproc=N nofile=N fsize=N tmp=BYTES cgroup=DIR
+ * ready=N         have one ready before each request, and wait N ms before the first
  * close_ms=N      close init's socket after N ms, and wait until init is gone
  * signal=N:MS     send signal N to the tree after MS ms
  * list_ms=N       ask for the processes after N ms; they go to the report
@@ -48,7 +49,7 @@ static struct {
 	size_t nfds;
 	const char *files[FILES_MAX];
 	size_t nfiles;
-	uint64_t close_ms, signal_ms, list_ms, repeat;
+	uint64_t ready_ms, close_ms, signal_ms, list_ms, repeat;
 	int signal;
 	char **argv;
 	struct proc spawner_proc;
@@ -88,7 +89,7 @@ static uint32_t add_fd(const char *path)
 		err_sys(&e, "%s", path);
 		die(&e);
 	}
-	run.fds[1 + run.nfds] = fd;
+	run.fds[run.nfds] = fd;
 	return (uint32_t)run.nfds++;
 }
 
@@ -160,7 +161,6 @@ static void opt_file(const char *v)
 {
 	if (run.nfiles == 0) {
 		add_mount(SANDBOX_TMPFS, "/files", SANDBOX_NOEXEC)->size = 1 << 20;
-		memcpy(run.spec.files_dir, "/files", sizeof "/files");
 	}
 	if (run.nfiles < FILES_MAX)
 		run.files[run.nfiles++] = v;
@@ -202,6 +202,7 @@ static const struct {
 	{ "nofile", NULL, &run.spec.limits.nofile, NULL },
 	{ "fsize", NULL, &run.spec.limits.fsize, NULL },
 	{ "tmp", NULL, &run.spec.tmp_bytes, NULL },
+	{ "ready", NULL, &run.ready_ms, NULL },
 	{ "close_ms", NULL, &run.close_ms, NULL },
 	{ "list_ms", NULL, &run.list_ms, NULL },
 	{ "repeat", NULL, &run.repeat, NULL },
@@ -329,7 +330,7 @@ static void send_files(int init, struct err *e)
 		char name[SANDBOX_PATH];
 		const char *text = halves(run.files[i], name);
 		autofd memfd = fd_sealed("file", text, strlen(text), e);
-		if (memfd < 0 || sandbox_init_file(init, name, memfd, e) < 0)
+		if (memfd < 0 || sandbox_init_file(init, "/files", name, memfd, e) < 0)
 			die(e);
 	}
 }
@@ -451,29 +452,37 @@ static void join(const struct sandbox_made *made, struct err *e)
 	}
 }
 
+/* As a daemon does when nothing else is to be done: before the first, and while the one before runs. */
+static void prepare(struct err *e)
+{
+	struct sandbox_spec bare = run.spec;
+	bare.nmounts = 0;
+	bare.cgroup_fd = -1;
+	memset(bare.mounts, 0, sizeof bare.mounts);
+	if (run.ready_ms && sandbox_prepare_request(run.sock, &bare, e) < 0)
+		die(e);
+}
+
 static int one(size_t round, struct err *e)
 {
-	int pair[2];
 	struct sandbox_made made, gone;
 	uint64_t begin = clock_us();
-	if (msg_pair(pair, e) < 0)
-		die(e);
-	run.fds[0] = pair[1];
-	run.fds[1 + run.nfds] = -1;
+	run.fds[run.nfds] = -1;
 	if (sandbox_spawn_request(run.sock, round, &run.spec, run.fds, e) < 0)
 		die(e);
-	close(pair[1]);
 	expect(&made, SANDBOX_MADE, e);
 	run.started_us[round] = clock_us() - begin;
+	if (round + 1 < run.repeat)
+		prepare(e);
 	if (run.report && round == 0)
 		fprintf(run.report, "notes=%s\n", made.text);
 	report_pid(made.pidfd);
 	if (run.join)
 		join(&made, e);
-	send_files(pair[0], e);
-	send_run(pair[0], e);
-	int status = talk(pair[0], e);
-	close(pair[0]);
+	send_files(made.init, e);
+	send_run(made.init, e);
+	int status = talk(made.init, e);
+	close(made.init);
 	expect(&gone, SANDBOX_ENDED, e);
 	if (run.report && round + 1 == run.repeat)
 		fprintf(run.report, "ended=%d\ninit=%u\n", status, gone.status);
@@ -504,6 +513,8 @@ int main(int argc, char **argv)
 	run.report = run.report_path ? fopen(run.report_path, "we") : NULL;
 	set_maps();
 	start_spawner(&e);
+	prepare(&e);
+	usleep((useconds_t)run.ready_ms * 1000);
 	for (size_t round = 0; round < run.repeat; round++)
 		status = one(round, &e);
 	qsort(run.started_us, run.repeat, sizeof *run.started_us, by_value);
