@@ -10,6 +10,7 @@
 #include "runner/registration.h"
 #include "runner/state.h"
 #include "runner/system_id.h"
+#include "runner/token_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,12 +30,13 @@ struct context {
 	const char *path;
 	const struct config *config;
 	char system_id[SYSTEM_ID_SIZE];
+	int state; /* the directory, -1 until it is needed */
 };
 
 /* EX_OK, or what to exit with. */
 static int context_open(struct context *x, const struct command_line *l, bool absent, struct err *e)
 {
-	*x = (struct context){ .l = l, .arena = CMD_CONFIG_ARENA };
+	*x = (struct context){ .l = l, .arena = CMD_CONFIG_ARENA, .state = -1 };
 	x->path = cmd_config_path(l, &x->arena, e);
 	if (!x->path)
 		return EX_OSERR;
@@ -44,6 +46,7 @@ static int context_open(struct context *x, const struct command_line *l, bool ab
 
 static void context_done(struct context *x)
 {
+	fd_close(&x->state);
 	arena_done(&x->arena);
 }
 
@@ -55,8 +58,22 @@ static int identify(struct context *x, struct err *e)
 	if (state_open(&s, given ? given : x->config->state_dir, e) < 0)
 		return -1;
 	int r = system_id_load(s.dir, x->system_id, e);
+	x->state = fd_take(&s.dir);
 	state_close(&s);
 	return r;
+}
+
+/* The registration with the token that counts: one that was rotated since is in the state directory. */
+static int current(struct context *x, const struct config_runner *r, struct config_runner *ret,
+		   struct err *e)
+{
+	const struct token_kept like = { .name = r->name, .url = r->url, .replaced = r->token };
+	struct token_kept kept;
+	int found = token_store_find(x->state, &like, &x->arena, &kept, e);
+	*ret = *r;
+	if (found == 1)
+		ret->token = kept.token;
+	return found < 0 ? -1 : 0;
 }
 
 static const struct config_runner *runner_named(const struct config *c, const char *name)
@@ -294,7 +311,8 @@ static int each(struct context *x,
 		const struct config_runner *r = &x->config->runners[i];
 		if (name && strcmp(r->name, name) != 0)
 			continue;
-		int one = perform(x, r, e);
+		struct config_runner now;
+		int one = current(x, r, &now, e) < 0 ? EX_OSERR : perform(x, &now, e);
 		status = status == EX_OK ? one : status;
 	}
 	return status;
@@ -323,7 +341,8 @@ static int unregister_one(struct context *x, const struct config_runner *r, stru
 	} else if (!said.ok && said.status != 403 && said.status != 404) {
 		err_set(e, EIO, "%s: %s; it stays in the configuration", r->name, said.text);
 		status = refused_exit(&said);
-	} else if (registration_remove(x->path, &who, e) < 0) {
+	} else if (registration_remove(x->path, &who, e) < 0 ||
+		   token_store_forget(x->state, r->name, r->url, e) < 0) {
 		status = EX_CANTCREAT;
 	} else {
 		printf("%s: %s\n", r->name,

@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "runner/token_store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -310,4 +311,25 @@ void registry_identify(struct registry *r, const char *system_id, const char *ho
 		r->rows[i].wire.system_id = r->rows[i].settings.system_id = system_id;
 		r->rows[i].settings.hostname = hostname;
 	}
+}
+
+/* The rows of what is configured come first, in its order. */
+int registry_renew(struct registry *r, int state_dir, struct err *e)
+{
+	for (size_t i = 0; i < r->config->nrunners; i++) {
+		struct registry_row *row = &r->rows[i];
+		struct token_kept kept, like = { .name = row->wire.name,
+						 .url = row->wire.url,
+						 .replaced = r->config->runners[i].token };
+		int found = token_store_find(state_dir, &like, &r->arena, &kept, e);
+		if (found < 0)
+			return -1;
+		if (!found)
+			continue;
+		row->wire.token = kept.token;
+		row->wire.token_obtained = kept.obtained;
+		row->wire.token_expires = kept.expires;
+		short_token(kept.token, row->short_token, sizeof row->short_token);
+	}
+	return 0;
 }

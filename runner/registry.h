@@ -43,6 +43,10 @@ int registry_row_fill(struct registry_row *r, const struct config *c,
 void registry_identify(struct registry *r, const char *system_id, const char *hostname)
 	__attribute__((nonnull));
 
+/* Tokens of the state directory that are newer than the configuration's. */
+int registry_renew(struct registry *r, int state_dir, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 const struct registry_row *registry_at(const struct registry *r, uint32_t idx)
 	__attribute__((nonnull));
 const struct registry_row *registry_named(const struct registry *r, const char *name)

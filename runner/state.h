@@ -7,6 +7,7 @@
  *                               worker and its keeper), tree; held by who runs it (runner/job_dir.h)
  *   STATE/mirrors/HOST/ID[-p]/  bare repositories (executor/fetch.h); -p: of protected refs
  *   STATE/trees/ID-N[-p]/       kept trees of project ID in slot N
+ *   STATE/tokens                rotated tokens that the configuration could not take (runner/token_store.h)
  *   STATE/audit                 a line for each secret that was read, without its value
  */
 #ifndef RUNNER_STATE_H

@@ -8,6 +8,7 @@
 #include "runner/registration.h"
 #include "runner/slot_end.h"
 #include "runner/system_id.h"
+#include "runner/token_store.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -96,6 +97,15 @@ static void warn_restart(const struct supervisor *s, const struct registry *next
 			 next->config->listen_address, NULL);
 }
 
+/* What the machine adds to the file. */
+static void complete(struct supervisor *s, struct registry *r)
+{
+	struct err e = { 0 };
+	registry_identify(r, s->system_id, s->host.hostname);
+	if (registry_renew(r, s->host.state.dir, &e) < 0)
+		log_error("rotated tokens of the state directory are not used", "err", e.msg, NULL);
+}
+
 static void reload(struct supervisor *s)
 {
 	struct err e = { 0 };
@@ -107,7 +117,7 @@ static void reload(struct supervisor *s)
 		next = NULL;
 	}
 	if (next) {
-		registry_identify(next, s->system_id, s->host.hostname);
+		complete(s, next);
 		warn_restart(s, next);
 		intake_reload(&s->intake, next);
 		log_info("the configuration is in force", "path", s->options->config_path, NULL);
@@ -140,24 +150,68 @@ static struct supervisor *of_intake(struct intake *in)
 	return (struct supervisor *)(void *)((char *)in - offsetof(struct supervisor, intake));
 }
 
+/* What the file says of a registration, whatever the state directory adds. */
+static const char *configured_token(const struct registry *r, const char *name)
+{
+	for (size_t i = 0; i < r->config->nrunners; i++)
+		if (strcmp(r->config->runners[i].name, name) == 0)
+			return r->config->runners[i].token;
+	return "";
+}
+
+/* The configuration's file first, where operators look; the state directory where it cannot be written,
+ * or does not count. */
+static void keep_token(struct supervisor *s, const struct registration_who *who,
+		       const struct registration *with, struct err *e)
+{
+	if (registration_renew(s->options->config_path, who, with, e) < 0) {
+		log_warn("the configuration does not take the new token: it is kept in the state "
+			 "directory",
+			 "registration", who->name, "err", e->msg, NULL);
+		err_clear(e);
+	} else {
+		reload(s);
+	}
+	const struct registry_row *now = registry_named(s->intake.registry, who->name);
+	if (now && strcmp(now->wire.token, with->token) == 0) {
+		if (token_store_forget(s->host.state.dir, who->name, who->url, e) < 0)
+			log_warn("an old token stays in the state directory", "err", e->msg, NULL);
+		return;
+	}
+	const struct token_kept kept = {
+		.name = who->name,
+		.url = who->url,
+		.replaced = configured_token(s->intake.registry, who->name),
+		.token = with->token,
+		.obtained = with->token_obtained_at,
+		.expires = with->token_expires_at,
+	};
+	if (token_store_keep(s->host.state.dir, &kept, e) < 0)
+		log_error("the new token cannot be kept", "registration", who->name, "err", e->msg,
+			  NULL);
+	else
+		reload(s);
+}
+
 static void on_token(struct intake *in, const struct courier_token *t)
 {
 	struct supervisor *s = of_intake(in);
 	const struct registry_row *r = registry_at(in->registry, t->idx);
+	struct arena a = ARENA(64 << 10);
 	struct err e = { 0 };
 	if (!r || r->gone)
 		return;
-	const struct registration_who who = { .name = r->wire.name, .url = r->wire.url };
+	/* what a reload replaces is copied */
+	const struct registration_who who = { .name = arena_strdup(&a, r->wire.name, &e),
+					      .url = arena_strdup(&a, r->wire.url, &e) };
 	const struct registration with = {
 		.token = t->token,
 		.token_obtained_at = t->obtained,
 		.token_expires_at = t->expires,
 	};
-	if (registration_renew(s->options->config_path, &who, &with, &e) < 0)
-		log_error("the new token cannot be kept", "registration", r->wire.name, "err",
-			  e.msg, NULL);
-	else
-		reload(s);
+	if (who.name && who.url)
+		keep_token(s, &who, &with, &e);
+	arena_done(&a);
 }
 
 static void on_health(struct intake *in, const struct courier_health *h)
@@ -268,7 +322,7 @@ static int open_host(struct supervisor *s, struct err *e)
 		log_warn("system id", "err", e->msg, NULL);
 		err_clear(e);
 	}
-	registry_identify(s->intake.registry, s->system_id, s->host.hostname);
+	complete(s, s->intake.registry);
 	return 0;
 }
 

@@ -249,6 +249,38 @@ def test_token_rotation_is_kept(gitlab, courser):
     assert daemon.stop() == 0
 
 
+@pytest.mark.parametrize("how", ["read-only", "override"])
+def test_token_rotation_that_the_configuration_does_not_take(gitlab, courser, how):
+    """The new token is in the state directory, for daemon and commands, until the operator writes another."""
+    runner = gitlab.add_runner(expires_in=3600)
+    old, now = runner.token, int(time.time())
+    closed = courser.path("closed")
+    closed.mkdir()
+    config = courser.write_config("closed/config.yaml", concurrent=1, listen_address="", runners=[
+        {"name": "r", "url": gitlab.url, "token": old, "token_obtained_at": now - 3000, "token_expires_at": now + 600}])
+    words = ["-o", f"runners.0.token={old}"] if how == "override" else []
+    closed.chmod(0o755 if how == "override" else 0o555)
+    if how == "override":
+        courser.give(closed)
+    daemon = courser.run(config, *words)
+    until(lambda: (daemon.state / "tokens").exists(), message="the token is kept")
+    ended(gitlab.queue(script=["true"], runner=runner))
+    assert daemon.stop() == 0 and runner.token != old
+    assert (old in config.read_text()) == (how == "read-only")
+    assert (daemon.state / "tokens").stat().st_mode & 0o777 == 0o600
+    assert old not in daemon.log() and runner.token not in daemon.log()
+    daemon = courser.run(config, *words)
+    ended(gitlab.queue(script=["true"], runner=runner))
+    assert daemon.stop() == 0
+    done = courser.command("verify", "--config", config, "--state", daemon.state)
+    assert done.returncode == 0 and b"the token is valid" in done.stdout
+    another = gitlab.add_runner()
+    config.write_text(config.read_text().replace(old, another.token).replace(runner.token, another.token))
+    daemon = courser.run(config)
+    ended(gitlab.queue(script=["true"], runner=another))
+    assert daemon.stop() == 0
+
+
 # --- one daemon, and what it leaves ---------------------------------------------------------------------
 
 
