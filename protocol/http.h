@@ -58,6 +58,7 @@ struct http_request {
 			      * since libcurl repeats what a reused one swallowed */
 	/* the body of a 2xx answer piece by piece, instead of into the reply; false ends it */
 	bool (*sink)(struct http_request *r, const char *p, size_t n);
+	int sink_status; /* what the sink may want to know: of the answer whose body comes */
 	void (*done)(struct http_request *r, const struct http_reply *reply);
 	struct http_call *call; /* private: NULL when not under way */
 };

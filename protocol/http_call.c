@@ -36,10 +36,11 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 }
 
 /* A success goes to whoever wants it as it comes; what a server says of a failure is short. */
-static bool for_sink(const struct http_call *c)
+static bool for_sink(struct http_call *c)
 {
 	long status = 0;
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	c->r->sink_status = (int)status;
 	return c->r->sink && status >= 200 && status < 300;
 }
 

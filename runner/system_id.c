@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "runner/sha256.h"
+#include "base/sha256.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

@@ -14,24 +14,46 @@ enum {
 		 SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
 };
 
-int caps_drop_bounding(struct err *e)
+static int bound(uint64_t keep, struct err *e)
 {
-	for (unsigned long cap = 0; cap < CAP_BITS; cap++)
+	for (unsigned long cap = 0; cap < CAP_BITS; cap++) {
+		if (keep >> cap & 1)
+			continue;
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
 			if (errno == EINVAL && cap > CAP_AUDIT_READ)
 				break;
 			return err_sys(e, "capability %lu", cap);
 		}
+	}
+	return 0;
+}
+
+int caps_drop_bounding(struct err *e)
+{
+	if (bound(0, e) < 0)
+		return -1;
 	return prctl(PR_SET_SECUREBITS, SECURE, 0, 0, 0) < 0 ? err_sys(e, "securebits") : 0;
+}
+
+static int set(uint64_t caps, struct err *e)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		data[i].effective = data[i].permitted = (uint32_t)(caps >> 32 * i);
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return err_sys(e, "ambient set");
+	return syscall(SYS_capset, &head, data) < 0 ? err_sys(e, "capset") : 0;
 }
 
 int caps_drop_sets(struct err *e)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		return err_sys(e, "ambient set");
-	return syscall(SYS_capset, &head, none) < 0 ? err_sys(e, "capset") : 0;
+	return set(0, e);
+}
+
+int caps_keep(uint64_t caps, struct err *e)
+{
+	return bound(caps, e) < 0 ? -1 : set(caps, e);
 }
 
 int caps_forswear(struct err *e)

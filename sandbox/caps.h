@@ -11,6 +11,10 @@ int caps_drop_bounding(struct err *e) __attribute__((nonnull, warn_unused_result
 int caps_drop_sets(struct err *e) __attribute__((nonnull, warn_unused_result));
 int caps_forswear(struct err *e) __attribute__((nonnull, warn_unused_result));
 
+/* These and no others, in the bounding set and in effect; nothing is inherited, and an id that changes
+ * takes them along as it does everywhere. */
+int caps_keep(uint64_t caps, struct err *e) __attribute__((nonnull, warn_unused_result));
+
 /* The same as steps. */
 int caps_bound(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 int caps_setup(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));

@@ -40,6 +40,8 @@ int confine_ids(struct confine *c, const char *text, struct err *e)
 static int confine_privilege(const struct confine *c, struct err *e)
 {
 	struct err none = { 0 };
+	if (c->keep)
+		return caps_keep(c->keep, e) < 0 ? -1 : caps_forswear(e);
 	if (caps_drop_bounding(&none) < 0 && none.code != EPERM)
 		return err_set(e, none.code, "%s", none.msg);
 	if (c->drop_ids && idmap_become(c->uid, c->gid, e) < 0)

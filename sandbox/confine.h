@@ -25,7 +25,8 @@ struct confine_path {
 
 struct confine {
 	const char *profile; /* "worker", "courier", "keeper", "fetcher", "packer", "recorder" */
-	bool drop_ids;       /* become uid:gid with no other group; false: stay who we are */
+	uint64_t keep; /* capabilities that stay, a bit each: of a user namespace of ours only */
+	bool drop_ids; /* become uid:gid with no other group; false: stay who we are */
 	uid_t uid;
 	gid_t gid;
 	uint64_t nofile, fsize; /* limits; 0 leaves them. No core dumps in any case */

@@ -68,6 +68,9 @@ static const char *const programs[] = {
 	"setrlimit", "capget", NULL
 };
 
+/* Of layers: devices 0:0, which anybody may make, and fifos. */
+static const char *const whiteouts[] = { "mknod", "mknodat", NULL };
+
 /* glibc tries clone3 and takes clone where it is absent: its flags cannot be looked at by a filter.
  */
 static const char *const absent[] = {
@@ -180,6 +183,19 @@ const struct seccomp_profile seccomp_profiles[] = {
 	    { network, ALLOW },
 	    { threads, ALLOW },
 	    { programs, ALLOW },
+	    { absent, UNKNOWN } INSTRUMENTED } },
+	{ "puller",
+	  ROLE,
+	  { { basic, ALLOW },
+	    { files, ALLOW },
+	    { network, ALLOW },
+	    { threads, ALLOW },
+	    { absent, UNKNOWN } INSTRUMENTED } },
+	{ "unpacker",
+	  ROLE,
+	  { { basic, ALLOW },
+	    { files, ALLOW },
+	    { whiteouts, ALLOW },
 	    { absent, UNKNOWN } INSTRUMENTED } },
 	{ "packer",
 	  ROLE,

@@ -250,7 +250,7 @@ static size_t sunk, sink_room;
 
 static bool sink(struct http_request *r, const char *p, size_t n)
 {
-	ck_assert_ptr_nonnull(r->url);
+	ck_assert_int_eq(r->sink_status, 200);
 	ck_assert_int_eq(p[0], 'x');
 	sunk += n;
 	return sunk <= sink_room;

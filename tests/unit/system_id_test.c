@@ -1,7 +1,7 @@
 #include "runner/system_id.h"
 
 #include "base/fd.h"
-#include "runner/sha256.h"
+#include "base/sha256.h"
 
 #include <check.h>
 #include <fcntl.h>

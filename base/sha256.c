@@ -1,4 +1,4 @@
-#include "runner/sha256.h"
+#include "base/sha256.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SHA-256 and HMAC for the supervisor, which links no cryptographic library. Not for secrets: its
  * time depends on nothing but length, but nobody has reviewed it for more than that. */
-#ifndef RUNNER_SHA256_H
-#define RUNNER_SHA256_H
+#ifndef BASE_SHA256_H
+#define BASE_SHA256_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,171 @@
+/* courser-unpacker: makes layers of blobs (executor/image.h is the contract). It parses what strangers
+ * made, so it is root only over ids that belong to nobody, sees nothing but the store, and has no network. */
+#include "base/coverage.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/msg.h"
+#include "executor/image_unpack.h"
+#include "sandbox/confine.h"
+#include "sandbox/userns.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+	FD_WORKER = 3,
+	FD_STORE,
+	FD_MAPS,
+	ENTRIES_MAX = 4 << 20, /* of one layer */
+};
+
+static const uint64_t LAYER_BYTES = 64ULL << 30;
+
+#define CAP(name) (1ULL << CAP_##name)
+static const uint64_t POWERS = CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) |
+			       CAP(SETFCAP);
+
+/* The store becomes the root: no name in a layer means anything else. */
+static int confine(struct err *e)
+{
+	static const struct confine_path paths[] = {
+		{ AT_FDCWD, "/", CONFINE_READ | CONFINE_WRITE },
+	};
+	struct confine c = {
+		.profile = "unpacker",
+		.keep = POWERS,
+		.paths = paths,
+		.npaths = sizeof paths / sizeof *paths,
+		.nofile = 1024,
+	};
+	if (fchdir(FD_STORE) < 0 || chroot(".") < 0)
+		return err_sys(e, "the store as root");
+	return confine_role(&c, e);
+}
+
+static int read_maps(struct userns_maps *maps, struct err *e)
+{
+	ssize_t n = pread(FD_MAPS, maps, sizeof *maps, 0);
+	return n == (ssize_t)sizeof *maps ? 0 : err_set(e, EINVAL, "id maps: %zd bytes", n);
+}
+
+static void say(void *arg, const char *line)
+{
+	struct err lost = { 0 };
+	automsg m;
+	(void)arg;
+	msg_init(&m, IMAGE_PROGRESS);
+	msg_put_str(&m, line);
+	if (msg_send(FD_WORKER, &m, &lost) < 0)
+		log_debug("progress is not heard", "err", lost.msg, NULL);
+}
+
+struct unpacker {
+	struct image_store store;
+	bool single_id;
+};
+
+static int fail(enum image_fault fault, const struct err *why, struct err *e)
+{
+	automsg m;
+	msg_init(&m, IMAGE_FAILED);
+	msg_put_u32(&m, fault);
+	msg_put_str(&m, why->msg);
+	return msg_send(FD_WORKER, &m, e);
+}
+
+static int serve_unpack(struct unpacker *p, struct msg *m, struct err *e)
+{
+	struct err why = { 0 };
+	bool private = msg_get_u32(m) != 0;
+	const char *key = msg_get_str(m);
+	struct image_unpack u = {
+		.store = &p->store,
+		.private = private,
+		.key = key,
+		.single_id = p->single_id,
+		.max_bytes = LAYER_BYTES,
+		.max_entries = ENTRIES_MAX,
+		.say = say,
+	};
+	autofd record = msg_get_fd(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	if (image_unpack(&u, record, &why) < 0)
+		return fail(u.fault, &why, e);
+	automsg done;
+	msg_init(&done, IMAGE_UNPACKED);
+	return msg_send(FD_WORKER, &done, e);
+}
+
+static int serve_trim(struct unpacker *p, struct msg *m, struct err *e)
+{
+	struct err why = { 0 };
+	struct image_trimmed t;
+	uint64_t max = msg_get_u64(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	if (image_store_trim(&p->store, max, &t, &why) < 0)
+		return fail(IMAGE_DISK, &why, e);
+	automsg done;
+	msg_init(&done, IMAGE_TRIMMED);
+	msg_put_u32(&done, t.images);
+	msg_put_u64(&done, t.freed);
+	return msg_send(FD_WORKER, &done, e);
+}
+
+struct verb {
+	uint32_t type;
+	int (*serve)(struct unpacker *p, struct msg *m, struct err *e);
+};
+
+static int run(struct unpacker *p, struct err *e)
+{
+	static const struct verb verbs[] = {
+		{ IMAGE_UNPACK, serve_unpack },
+		{ IMAGE_TRIM, serve_trim },
+	};
+	for (;;) {
+		automsg m;
+		int r = msg_recv(FD_WORKER, &m, e);
+		if (r <= 0)
+			return r;
+		size_t i = 0, n = sizeof verbs / sizeof *verbs;
+		while (i < n && verbs[i].type != m.type)
+			i++;
+		if (i == n)
+			return err_set(e, EPROTO, "message %u", m.type);
+		if (verbs[i].serve(p, &m, e) < 0)
+			return -1;
+	}
+}
+
+static int set_up(struct unpacker *p, struct err *e)
+{
+	struct userns_maps maps;
+	if (!setlocale(LC_CTYPE, "C.UTF-8")) /* names in archives are UTF-8, or bytes */
+		log_warn("no UTF-8 locale", NULL);
+	if (read_maps(&maps, e) < 0 || userns_enter(&maps, e) < 0)
+		return -1;
+	p->single_id = maps.map_by == SANDBOX_MAP_SINGLE;
+	return image_store_open(&p->store, FD_STORE, e) < 0 ? -1 : confine(e);
+}
+
+int main(void)
+{
+	struct err e = { 0 };
+	struct unpacker p = { .store = IMAGE_STORE };
+	log_setup("unpacker", LOG_INFO);
+	umask(0);
+	signal(SIGPIPE, SIG_IGN);
+	if (set_up(&p, &e) == 0)
+		(void)!run(&p, &e);
+	if (e.code)
+		log_error("unpacker ends", "error", e.msg, NULL);
+	image_store_close(&p.store);
+	coverage_flush();
+	return e.code != 0;
+}
