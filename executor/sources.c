@@ -27,14 +27,21 @@ static int fetch(struct sources_job *s, enum fetch_force force, struct fetch_res
 		 struct err *e)
 {
 	const struct job_sources *from = &s->job->sources;
+	const char *specs[FETCH_REFSPECS_MAX + 1];
+	size_t n = from->nrefspecs;
+	bool tags = s->plan->tags && n <= FETCH_REFSPECS_MAX;
+	for (size_t i = 0; tags && i < n; i++)
+		specs[i] = from->refspecs[i];
+	if (tags)
+		specs[n++] = "+refs/tags/*:refs/tags/*";
 	struct fetch_request r = {
 		.url = from->url,
 		.user = from->user,
 		.token = from->token,
 		.sha = from->sha,
 		.object_format = from->object_format,
-		.refspecs = from->refspecs,
-		.nrefspecs = from->nrefspecs,
+		.refspecs = tags ? specs : from->refspecs,
+		.nrefspecs = n,
 		.depth = s->plan->depth,
 		.timeout_s = seconds_left(s),
 		.force = force,
@@ -122,7 +129,9 @@ static int get_once(struct sources_job *s, struct err *e)
 {
 	struct pack_result packed = PACK_RESULT;
 	if (s->plan->depth)
-		sources_say(s, SAY_NOTICE, "Fetching changes with git depth set to %u...",
+		sources_say(s, SAY_NOTICE,
+			    "Fetching changes with git depth set to %u (not needed: the history "
+			    "is whole, from this runner's mirror)...",
 			    s->plan->depth);
 	else
 		sources_say(s, SAY_NOTICE, "Fetching changes...");

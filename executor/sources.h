@@ -26,6 +26,7 @@ struct sources_plan {
 	bool kept;         /* wants the tree of the last job: strategy none, GIT_CLEAN_FLAGS */
 	bool force_https;  /* GIT_SUBMODULE_FORCE_HTTPS */
 	unsigned attempts; /* GET_SOURCES_ATTEMPTS, 1..10 */
+	bool tags;         /* GIT_FETCH_EXTRA_FLAGS says --tags */
 	unsigned depth;    /* GIT_DEPTH, for the log's line */
 	const char *clean; /* GIT_CLEAN_FLAGS; "" the default */
 	const char *const *module_paths; /* GIT_SUBMODULE_PATHS; none: all */

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "executor/clean_flags.h"
+#include "executor/fetch_flags.h"
 
 #include <errno.h>
 #include <string.h>
@@ -113,6 +114,32 @@ static int read_modules(struct plan *k, struct err *e)
 	return read_bool(k, "GIT_SUBMODULE_FORCE_HTTPS", false, &k->p.force_https, e);
 }
 
+static int not_applied(struct plan *k, const char *name, const char *value, const char *why,
+		       struct err *e)
+{
+	return buf_printf(&k->warnings, e, "%s%s: %.200s: not applied, %s",
+			  k->warnings.len ? "\n" : "", name, value, why);
+}
+
+/* What is asked of git fetch and is not so here. */
+static int read_fetch_flags(struct plan *k, struct err *e)
+{
+	struct fetch_flags f;
+	const char *depth = vars_get(k->vars, "GIT_SUBMODULE_DEPTH");
+	if (k->p.strategy == SOURCES_NONE || k->p.strategy == SOURCES_EMPTY)
+		return 0;
+	if (fetch_flags_parse(vars_get(k->vars, "GIT_FETCH_EXTRA_FLAGS"), k->a, &f, e) < 0)
+		return -1;
+	k->p.tags = f.tags;
+	if (*f.rest && not_applied(k, "GIT_FETCH_EXTRA_FLAGS", f.rest,
+				   "sources come from this runner's own mirror", e) < 0)
+		return -1;
+	if (!*depth || k->p.modules == MODULES_NONE)
+		return 0;
+	return not_applied(k, "GIT_SUBMODULE_DEPTH", depth,
+			   "submodules come with their whole history from mirrors", e);
+}
+
 int sources_plan(const struct job *job, const struct vars *vars, struct arena *a,
 		 struct sources_plan *ret, struct err *e)
 {
@@ -127,6 +154,8 @@ int sources_plan(const struct job *job, const struct vars *vars, struct arena *a
 		r = read_clean(&k, e);
 	if (r == 0)
 		r = read_modules(&k, e);
+	if (r == 0)
+		r = read_fetch_flags(&k, e);
 	if (r == 0) {
 		k.p.warnings = arena_strdup(a, buf_cstr(&k.warnings), e);
 		r = k.p.warnings ? 0 : -1;

@@ -40,6 +40,21 @@ def test_checkout_and_second_time(courser, as_user, git, repo):
     assert script_output(third) == [new, "3"]
 
 
+def test_history_is_whole_and_all_tags_can_be_had(courser, git, repo):
+    """A depth is not needed; --tags is honoured, flags that change something else are named."""
+    repo.commit({"aside": "1\n"}, branch="aside")
+    repo.tag("aside-tag", at="aside")
+    script = ["git log --oneline | wc -l; git rev-parse --is-shallow-repository; git tag"]
+    given = job(repo, script, variables={"GIT_FETCH_EXTRA_FLAGS": "--prune --depth 1"})
+    given["git_info"]["depth"] = 1
+    done = run(courser, git, given)
+    assert script_output(done) == ["2", "false"]
+    assert "git depth set to 1 (not needed: the history is whole" in done.text and "not applied" not in done.text
+    tagged = run(courser, git, job(repo, script, variables={"GIT_FETCH_EXTRA_FLAGS": "--tags --filter=blob:none"}))
+    assert script_output(tagged) == ["2", "false", "aside-tag"]
+    assert "WARNING: GIT_FETCH_EXTRA_FLAGS: --filter=blob:none: not applied" in tagged.text
+
+
 @pytest.mark.parametrize("strategy, output", [
     ("none", "Skipping Git repository setup"), ("empty", "Skipping Git repository setup and creating an empty build directory"),
     ("clone", "Checking out"), ("fetch", "Checking out"), ("bogus", 'got "bogus"')])

@@ -84,6 +84,15 @@ static const struct plan_row plans[] = {
 	{ "GET_SOURCES_ATTEMPTS=0", SOURCES_FETCH, true, false, MODULES_NONE, 1, "from 1 to 10" },
 	{ "GIT_SUBMODULE_STRATEGY=recursive", SOURCES_FETCH, true, false, MODULES_RECURSIVE, 1,
 	  NULL },
+	{ "GIT_SUBMODULE_DEPTH=3", SOURCES_FETCH, true, false, MODULES_NONE, 1, NULL },
+	{ "GIT_SUBMODULE_DEPTH=3;GIT_SUBMODULE_STRATEGY=normal", SOURCES_FETCH, true, false,
+	  MODULES_NORMAL, 1, "GIT_SUBMODULE_DEPTH: 3: not applied, submodules come with their" },
+	{ "GIT_FETCH_EXTRA_FLAGS=--prune --quiet --tags --depth 5", SOURCES_FETCH, true, false,
+	  MODULES_NONE, 1, NULL },
+	{ "GIT_FETCH_EXTRA_FLAGS=--tags --filter=blob:none -4", SOURCES_FETCH, true, false,
+	  MODULES_NONE, 1, "GIT_FETCH_EXTRA_FLAGS: --filter=blob:none -4: not applied" },
+	{ "GIT_FETCH_EXTRA_FLAGS=--filter=tree:0;GIT_STRATEGY=none", SOURCES_NONE, true, true,
+	  MODULES_NONE, 1, NULL },
 };
 
 START_TEST(test_plan)
@@ -233,10 +242,12 @@ START_TEST(test_lines)
 	struct sources_job j = sources(&s);
 	ck_assert_int_eq(make_plan(""), 0);
 	ck_assert_int_eq(sources_get(&j, &e), 0);
-	ck_assert_str_eq(s.said, "Fetching changes with git depth set to 20...\n"
-				 "Created fresh repository.\n"
-				 "Checking out 01234567 as detached HEAD (ref is main)...\n"
-				 "Skipping Git submodules setup\n");
+	ck_assert_str_eq(s.said,
+			 "Fetching changes with git depth set to 20 (not needed: the history is "
+			 "whole, from this runner's mirror)...\n"
+			 "Created fresh repository.\n"
+			 "Checking out 01234567 as detached HEAD (ref is main)...\n"
+			 "Skipping Git submodules setup\n");
 	ck_assert_uint_eq(j.requests, 1);
 	reap();
 }
