@@ -5,6 +5,7 @@
 #include "executor/redact_range.h"
 #include "executor/redact_scan.h"
 #include "executor/redact_set.h"
+#include "executor/redact_within.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -36,13 +37,11 @@ struct watch {
 
 struct redactor {
 	const struct redact_set *set;
-	struct buf in;      /* what has come and is not out */
-	uint64_t base, pos; /* offsets: of in's first byte; of the next byte to read */
-	struct scan main;   /* reads text and passes over escapes */
-	struct scan within; /* reads on from within the last escape, as if it were text */
-	bool reads_within;
-	uint64_t esc_from, esc_to;   /* that escape */
-	struct ranges hits, spoiled; /* spoiled: escapes that have a hit in them */
+	struct buf in;        /* what has come and is not out */
+	uint64_t base, pos;   /* offsets: of in's first byte; of the next byte to read */
+	struct scan main;     /* reads text and passes over escapes */
+	struct within within; /* reads on from within the last escape, as if it were text */
+	struct ranges hits;
 	struct watch watch;
 	bool in_mask; /* the last that went out was a mask */
 };
@@ -65,12 +64,13 @@ struct redactor *redactor_new(const struct redact_set *set, struct err *e)
 	if (!r->watch.view)
 		err_set(e, ENOMEM, "out of memory");
 	if (!r->watch.view || scan_init(&r->main, set, e) < 0 ||
-	    scan_init(&r->within, set, e) < 0) {
+	    scan_init(&r->within.scan, set, e) < 0) {
 		redactor_free(r);
 		return NULL;
 	}
-	r->main.hits = r->within.hits = &r->hits;
+	r->main.hits = r->within.hits = r->within.scan.hits = &r->hits;
 	r->main.limit = UINT64_MAX;
+	r->main.within = &r->within;
 	scan_reset(&r->main);
 	return r;
 }
@@ -84,52 +84,10 @@ void redactor_free(struct redactor *r)
 		explicit_bzero(r->watch.view, sizeof *r->watch.view);
 	free(r->watch.view);
 	scan_done(&r->main);
-	scan_done(&r->within);
+	scan_done(&r->within.scan);
 	ranges_done(&r->hits);
-	ranges_done(&r->spoiled);
+	ranges_done(&r->within.spoiled);
 	free(r);
-}
-
-static void within_end(struct redactor *r, bool cut)
-{
-	if (r->reads_within && r->within.pattern.active)
-		pattern_end(&r->within.pattern, cut, &r->hits);
-	r->reads_within = false;
-}
-
-/* The reading from within an escape goes on, until nothing is left that began in it. */
-static void within_read(struct redactor *r, const unsigned char *p, size_t n, uint64_t at)
-{
-	size_t before = r->hits.n;
-	bool inside = at < r->esc_to;
-	scan_run(r->set, &r->within, p, n, at);
-	if (r->within.found || (r->hits.n != before && inside))
-		ranges_add(&r->spoiled, r->esc_from, r->esc_to);
-	r->within.found = false;
-	uint64_t hold = scan_hold(r->set, &r->within, at + n);
-	if ((hold >= r->esc_to && !r->within.pattern.active) || at + n - r->esc_from > HOLD_MAX)
-		within_end(r, false);
-}
-
-/* The escape at pos: the main reading passes over it, the other one reads it. False: not all there. */
-static bool read_escape(struct redactor *r, const unsigned char *p, size_t n, bool last)
-{
-	struct escape esc;
-	if (!escape_parse(p, n, last, &esc))
-		return false;
-	within_end(r, false);
-	r->reads_within = esc.n > 1;
-	if (r->reads_within) {
-		scan_reset(&r->within);
-		scan_width_set(&r->within, scan_width(&r->main));
-	}
-	r->esc_from = r->pos;
-	r->esc_to = r->pos + esc.n;
-	r->within.limit = r->esc_to;
-	if (r->reads_within)
-		within_read(r, p + 1, esc.n - 1, r->pos + 1);
-	r->pos = r->esc_to;
-	return true;
 }
 
 /* The automata read on from pos, at least up to an offset. */
@@ -188,7 +146,7 @@ static void doze(struct redactor *r)
 	const struct scan *s = &r->main;
 	struct watch *w = &r->watch;
 	w->awake_to = r->pos + AWAKE_MIN; /* if not now, then later */
-	if (r->reads_within || s->pattern.active || r->pos < r->main.again_to ||
+	if (r->within.reads || s->pattern.active || r->pos < r->main.again_to ||
 	    !r->set->gate.window || lane_depth(r, LANE_TEXT) >= SHALLOW ||
 	    lane_depth(r, LANE_DENSE) >= SHALLOW ||
 	    r->set->words.lower.states[s->pattern.state].depth >= SHALLOW)
@@ -203,34 +161,25 @@ static void doze(struct redactor *r)
 	scan_reset(&r->main);
 }
 
-/* How many of the n bytes at p are read before somebody has to look: at an escape, or at pos. */
-static size_t run_length(const struct redactor *r, const unsigned char *p, size_t n)
+/* How many of the n bytes at pos are read before somebody has to look. */
+static size_t run_length(const struct redactor *r, size_t n)
 {
 	uint64_t to = (r->pos | ((1U << HOLD_LOOK) - 1)) + 1;
 	if (r->watch.awake_to > r->pos && r->watch.awake_to < to)
 		to = r->watch.awake_to;
-	to = r->reads_within ? r->pos + 1 : to;
-	n = to - r->pos < n ? (size_t)(to - r->pos) : n;
-	const unsigned char *esc = memchr(p, ESC, n);
-	return esc ? (size_t)(esc - p) : n;
+	return to - r->pos < n ? (size_t)(to - r->pos) : n;
 }
 
-/* Some bytes or one escape. False: an escape that is not all there waits for the rest of it. */
-static bool read_some(struct redactor *r, const unsigned char *p, size_t n, bool last)
+/* Some bytes. False: an escape that is not all there waits for the rest of it. */
+static bool read_some(struct redactor *r, const unsigned char *p, size_t n)
 {
 	uint64_t from = r->pos;
-	if (*p == ESC) {
-		if (!read_escape(r, p, n, last))
-			return false;
-	} else {
-		size_t len = run_length(r, p, n);
-		if (r->reads_within)
-			within_read(r, p, len, r->pos);
-		scan_run(r->set, &r->main, p, len, r->pos);
-		r->pos += len;
-	}
+	size_t most = run_length(r, n), got = scan_run(r->set, &r->main, p, most, r->pos);
+	r->pos += got;
 	if (from >> HOLD_LOOK != r->pos >> HOLD_LOOK)
 		scan_limit(r->set, &r->main, r->pos, HOLD_MAX);
+	if (got < most)
+		return false;
 	if (r->pos >= r->watch.awake_to)
 		doze(r);
 	return true;
@@ -241,11 +190,18 @@ static void read_on(struct redactor *r, bool last)
 {
 	const unsigned char *p = (const unsigned char *)r->in.p;
 	uint64_t end = r->base + r->in.len;
+	r->within.end = p + r->in.len;
+	r->within.last = last;
+	if (r->within.reads) {
+		r->within.p = p + (r->within.from - r->base);
+		r->within.n = (size_t)(end - r->within.from);
+		within_more(&r->within, r->set);
+	}
 	while (r->pos < end) {
 		size_t i = (size_t)(r->pos - r->base);
 		if (r->watch.asleep)
 			look_ahead(r, p + i, end);
-		else if (!read_some(r, p + i, r->in.len - i, last))
+		else if (!read_some(r, p + i, r->in.len - i))
 			break;
 	}
 }
@@ -258,10 +214,10 @@ static int emit_colours(struct redactor *r, const unsigned char *p, size_t n, st
 	struct escape esc;
 	for (at = memchr(p, ESC, n); at; at = memchr(at, ESC, (size_t)(end - at))) {
 		uint64_t from = r->base + (uint64_t)(at - p);
-		const struct range *bad = ranges_first(&r->spoiled);
+		const struct range *bad = ranges_first(&r->within.spoiled);
 		while (bad && bad->to <= from) {
-			ranges_drop_first(&r->spoiled);
-			bad = ranges_first(&r->spoiled);
+			ranges_drop_first(&r->within.spoiled);
+			bad = ranges_first(&r->within.spoiled);
 		}
 		if (!escape_parse(at, (size_t)(end - at), true, &esc))
 			return 0;
@@ -308,9 +264,9 @@ static int emit(struct redactor *r, struct buf *out, struct err *e)
 	uint64_t safe = scan_hold(r->set, &r->main, r->pos);
 	if (r->pos < safe)
 		safe = r->pos;
-	if (r->reads_within && r->esc_from < safe)
-		safe = r->esc_from;
-	if (r->hits.failed || r->spoiled.failed)
+	if (r->within.reads && r->within.from < safe)
+		safe = r->within.from;
+	if (r->hits.failed || r->within.spoiled.failed)
 		return err_set(e, ENOMEM, "out of memory");
 	size_t at = 0;
 	int result = 0;
@@ -339,8 +295,8 @@ int redactor_feed(struct redactor *r, const void *in, size_t n, struct buf *out,
 int redactor_flush(struct redactor *r, bool cut, struct buf *out, struct err *e)
 {
 	read_on(r, true);
-	within_end(r, cut);
-	pattern_end(&r->main.pattern, cut, &r->hits);
+	within_end(&r->within, r->set, cut);
+	pattern_end(&r->set->words, &r->main.pattern, cut, &r->hits);
 	if (cut)
 		scan_cut(r->set, &r->main, r->pos, CUT_MIN);
 	scan_reset(&r->main);
@@ -354,7 +310,7 @@ int redactor_switch(struct redactor *r, const struct redact_set *next, struct bu
 {
 	if (!next->built)
 		return err_set(e, EINVAL, "masks are not built");
-	if (scan_init(&r->main, next, e) < 0 || scan_init(&r->within, next, e) < 0)
+	if (scan_init(&r->main, next, e) < 0 || scan_init(&r->within.scan, next, e) < 0)
 		return -1;
 	if (r->watch.asleep)
 		scan_start(&r->main, r->watch.before);
@@ -365,7 +321,7 @@ int redactor_switch(struct redactor *r, const struct redact_set *next, struct bu
 	for (int i = 0; i < LANES; i++)
 		r->main.lanes[i].state = 0;
 	r->main.space = r->main.space && r->base == r->pos;
-	r->reads_within = false;
+	r->within.reads = false;
 	r->set = next;
 	r->watch.asleep = r->watch.seen = false;
 	r->main.again_to = r->pos;

@@ -1,8 +1,12 @@
 /* The automata, byte by byte: what is done here is done for every byte of the worst of logs. */
 #include "executor/redact_scan.h"
 
+#include "executor/redact_within.h"
+
 #include <errno.h>
 #include <stdlib.h>
+
+enum { ESC = 0x1b };
 
 int scan_init(struct scan *s, const struct redact_set *set, struct err *e)
 {
@@ -42,11 +46,6 @@ void scan_start(struct scan *s, struct dense_back before)
 	scan_width_set(s, before.run);
 }
 
-uint64_t scan_width(const struct scan *s)
-{
-	return s->lanes[LANE_DENSE].seen - s->width_from;
-}
-
 void scan_width_set(struct scan *s, uint64_t n)
 {
 	s->width_from = s->lanes[LANE_DENSE].seen - n;
@@ -82,59 +81,93 @@ static inline void lane_step(struct scan *s, const struct automaton *a, struct l
 		found(s, a, *l, at);
 }
 
-/* Whether c, which is at most ' ', is read by no lane: a NUL, or white space after `more` of it. The end
- * of a line that is too short to be a wrapped one ends what has begun in the dense lane. */
-static inline bool passes_over(struct scan *s, struct lane *dense, unsigned char c, bool more)
+/*
+ * How many of the bytes from p on, where one of at most ' ' stands, no lane reads: NULs, white space behind
+ * white space, escapes. The end of a line that is too short to be a wrapped one ends what has begun in the
+ * dense lane. SIZE_MAX: an escape is not all there.
+ */
+static inline size_t passes_over(const struct redact_set *set, struct scan *s, struct lane *dense,
+				 const unsigned char *p, uint64_t at)
 {
-	if (c == '\0' || !redact_is_space(c))
-		return c == '\0';
-	if (!more) {
+	if (*p == ESC && s->within) {
+		uint64_t width = dense->seen - s->width_from;
+		size_t n = within_escape(s->within, set, p, at, width);
+		return n ? n : SIZE_MAX;
+	}
+	if (!redact_is_space(*p))
+		return *p == '\0';
+	if (!s->space) {
 		s->wraps = dense->seen - s->width_from >= DENSE_WRAP;
 		s->width_from = dense->seen;
 	}
-	if (!s->wraps && c != ' ' && c != '\t')
+	if (!s->wraps && *p != ' ' && *p != '\t')
 		dense->state = 0;
-	return more;
+	return s->space;
 }
 
-void scan_run(const struct redact_set *set, struct scan *s, const unsigned char *p, size_t n,
-	      uint64_t at)
+static inline unsigned char as_text(unsigned char c)
+{
+	return redact_is_space(c) ? ' ' : c;
+}
+
+static inline bool ends_in(const struct automaton *a, uint32_t state)
+{
+	return state >= a->quiet && a->states[state].out;
+}
+
+/* The patterns after the byte that led to state s->pattern.state. */
+static void patterns_step(const struct redact_set *set, struct scan *s, uint64_t last)
+{
+	const struct words *words = &set->words;
+	struct pattern *p = &s->pattern;
+	if (p->modes & ~words->dull[last & 255] || p->seen >= p->due)
+		pattern_go_on(words, p, last, s->hits);
+	if (p->state >= words->lower.quiet && words->lower.states[p->state].out)
+		pattern_begin(words, p, last, s->limit, s->hits);
+}
+
+size_t scan_run(const struct redact_set *set, struct scan *s, const unsigned char *p, size_t n,
+		uint64_t at)
 {
 	struct lane text = s->lanes[LANE_TEXT], dense = s->lanes[LANE_DENSE];
-	const struct automaton *words = &set->words.lower;
-	uint32_t state = s->pattern.state;
-	uint64_t seen = s->pattern.seen;
-	const uint64_t again_to = s->again_to;
-	bool was = s->space;
-	for (size_t i = 0; i < n; i++, at++) {
+	const struct words *words = &set->words;
+	uint32_t state = s->pattern.state, modes = s->pattern.modes;
+	uint64_t seen = s->pattern.seen, due = s->pattern.due;
+	size_t i;
+	for (i = 0; i < n && (modes || !s->until_idle); i++) {
 		unsigned char c = p[i];
-		bool space = c <= ' ' && redact_is_space(c);
-		if (c <= ' ' && passes_over(s, &dense, c, was))
-			continue;
-		was = space;
-		if (space)
-			c = ' ';
-		else
-			lane_step(s, &set->lanes[LANE_DENSE], &dense, c, at);
-		lane_step(s, &set->lanes[LANE_TEXT], &text, c, at);
-		if (at < again_to)
-			continue;
-		uint64_t last = at << 8 | c;
-		state = automaton_step(words, state, set->words.folded[c]);
-		s->pattern.ring[seen++ % PATTERN_RING] = last;
-		if (s->pattern.active)
-			pattern_go_on(&set->words, &s->pattern, last, s->hits);
-		if (state >= words->quiet && words->states[state].out) {
-			s->pattern.state = state;
-			s->pattern.seen = seen;
-			pattern_begin(&set->words, &s->pattern, last, s->hits);
+		if (c <= ' ') {
+			size_t skip = passes_over(set, s, &dense, p + i, at + i);
+			if (skip == SIZE_MAX)
+				break;
+			if (skip) {
+				i += skip - 1;
+				continue;
+			}
+			c = as_text(c);
 		}
+		s->space = c == ' ';
+		if (c != ' ')
+			lane_step(s, &set->lanes[LANE_DENSE], &dense, c, at + i);
+		lane_step(s, &set->lanes[LANE_TEXT], &text, c, at + i);
+		if (at + i < s->again_to)
+			continue;
+		state = automaton_step(&words->lower, state, words->folded[c]);
+		s->pattern.ring[seen++ % PATTERN_RING] = (at + i) << 8 | c;
+		if (!(modes & ~words->dull[c]) && seen < due && !ends_in(&words->lower, state))
+			continue;
+		s->pattern.state = state;
+		s->pattern.seen = seen;
+		patterns_step(set, s, (at + i) << 8 | c);
+		modes = s->pattern.modes;
+		due = s->pattern.due;
 	}
 	s->pattern.state = state;
 	s->pattern.seen = seen;
+	pattern_flush(&s->pattern, s->hits);
 	s->lanes[LANE_TEXT] = text;
 	s->lanes[LANE_DENSE] = dense;
-	s->space = was;
+	return i;
 }
 
 uint64_t scan_hold(const struct redact_set *set, const struct scan *s, uint64_t next)

@@ -12,16 +12,19 @@ struct lane {
 	uint64_t seen;
 };
 
+struct within;
 struct scan {
 	struct lane lanes[LANES];
 	struct pattern pattern;
-	struct ranges *hits; /* what is found goes there */
-	uint64_t limit;      /* a needle that begins from here on is another reading's */
-	uint64_t again_to;   /* patterns have seen what stands before this */
-	uint64_t width_from; /* bytes of the dense lane before the last white space */
-	bool space;          /* the last byte was white space */
-	bool wraps;          /* what stood before the last white space is long enough for that */
-	bool found;          /* a needle was; latched until somebody looks */
+	struct ranges *hits;   /* what is found goes there */
+	uint64_t limit;        /* a needle that begins from here on is another reading's */
+	uint64_t again_to;     /* patterns have seen what stands before this */
+	uint64_t width_from;   /* bytes of the dense lane before the last white space */
+	bool space;            /* the last byte was white space */
+	bool wraps;            /* what stood before the last white space is long enough for that */
+	bool found;            /* a needle was; latched until somebody looks */
+	bool until_idle;       /* scan_run ends when no pattern goes on */
+	struct within *within; /* reads escapes; NULL: there are none */
 };
 
 /* Starts zeroed; again with another set: the states then mean nothing until scan_reset. */
@@ -36,14 +39,18 @@ void scan_reset(struct scan *s) __attribute__((nonnull));
 void scan_start(struct scan *s, struct dense_back before) __attribute__((nonnull));
 
 /* How many bytes have come since the last white space. */
-uint64_t scan_width(const struct scan *s) __attribute__((nonnull));
+static inline uint64_t scan_width(const struct scan *s)
+{
+	return s->lanes[LANE_DENSE].seen - s->width_from;
+}
 
 /* So many have. */
 void scan_width_set(struct scan *s, uint64_t n) __attribute__((nonnull));
 
-/* Read p[0..n), which stands at offset at, as text. */
-void scan_run(const struct redact_set *set, struct scan *s, const unsigned char *p, size_t n,
-	      uint64_t at) __attribute__((nonnull));
+/* Read p[0..n), which stands at offset at, as text, and the escapes that begin in it. Returns how many bytes that
+ * were: fewer than n when an escape is not all there. */
+size_t scan_run(const struct redact_set *set, struct scan *s, const unsigned char *p, size_t n,
+		uint64_t at) __attribute__((nonnull));
 
 /* Where the oldest match that is not yet one may have begun; UINT64_MAX nowhere. next: the offset
  * that s reads next. */

@@ -98,10 +98,32 @@ static bool in_class(const struct class_row *row, unsigned char c)
 
 static uint16_t class_of(unsigned char c)
 {
-	unsigned class = 0;
+	unsigned class = C_ANY | (c == '.' ? C_DOT : 0);
 	for (size_t i = 0; i < sizeof class_rows / sizeof *class_rows; i++)
 		class |= in_class(&class_rows[i], c) ? class_rows[i].class : 0;
 	return (uint16_t) class;
+}
+
+/* By mode: bytes of a class but one are dull. */
+static const struct {
+	uint16_t class;
+	char but;
+} modes[MODES] = {
+	[PREFIX] = { C_TOKEN, 0 },    [LONG] = { C_TOKEN, 0 },        [NPM] = { C_ALNUM, 0 },
+	[PYPI] = { C_TOKEN, 0 },      [AWS] = { C_UPPER, 0 },         [DOT] = { C_ALNUM, 0 },
+	[JWT] = { C_JWT | C_DOT, 0 }, [USER] = { C_USER, 0 },         [PARAM] = { C_PARAM, 0 },
+	[SCHEME] = { C_ANY, ' ' },    [SCHEME_TOO] = { C_ANY, ' ' },  [LABEL] = { C_LABEL, '-' },
+	[JWT_HEAD] = { C_JWT, 0 },    [USER_PASS] = { C_PASS, '@' },  [VALUE] = { C_VALUE, 0 },
+	[VALUE_TOO] = { C_VALUE, 0 }, [END_LABEL] = { C_LABEL, '-' }, [NO_END] = { C_ANY, 0 },
+};
+
+static uint32_t dull_in(unsigned char c, uint16_t class)
+{
+	uint32_t bits = 0;
+	for (unsigned mode = 0; mode < MODES; mode++)
+		if (class & modes[mode].class && (!modes[mode].but || c != modes[mode].but))
+			bits |= 1U << mode;
+	return bits;
 }
 
 /* a then b then c, in lower case, as a needle. */
@@ -163,12 +185,10 @@ int words_build(struct words *s, const char *const *prefixes, struct redact_regi
 	kinds_fill(s);
 	for (unsigned c = 0; c < 256; c++)
 		s->classes[c] = class_of((unsigned char)c);
-	for (unsigned c = 0; c < 256; c++)
-		for (unsigned kind = 0; kind < KINDS; kind++)
-			if (s->classes[c] & words_runs[kind].class)
-				s->lasts[c] = (uint16_t)(s->lasts[c] | 1U << kind);
-	for (unsigned c = 0; c < 256; c++)
+	for (unsigned c = 0; c < 256; c++) {
+		s->dull[c] = dull_in((unsigned char)c, s->classes[c]);
 		s->folded[c] = words_lower((unsigned char)c);
+	}
 	return 0;
 }
 /* Whether a password may follow "://": an @ before anything that cannot be in one. */

@@ -26,6 +26,8 @@ enum {
 	C_VALUE = 256,
 	C_WORD = 512,
 	C_LABEL = 1024,
+	C_DOT = 2048,
+	C_ANY = 4096,
 };
 
 /* What has to follow a word: so many bytes of a class. */
@@ -34,6 +36,24 @@ struct words_run {
 };
 extern const struct words_run words_runs[KINDS];
 
+/*
+ * What a run that has begun waits for, a bit each: a byte that is dull in its mode only makes it longer.
+ * The first are numbered as the kinds are; those of ALERT + kind find no byte dull.
+ */
+enum {
+	SCHEME = HEADER,
+	SCHEME_TOO = HEADER_TOO,
+	LABEL = KEY,
+	ALERT = KINDS,
+	JWT_HEAD = ALERT + KINDS,
+	USER_PASS,
+	VALUE,
+	VALUE_TOO,
+	END_LABEL,
+	NO_END, /* every byte is dull */
+	MODES
+};
+
 /* Immutable once built; lies in the region. */
 struct words {
 	struct automaton lower; /* over bytes in lower case */
@@ -41,7 +61,7 @@ struct words {
 	size_t nneedles;
 	uint8_t *kinds;      /* by state: the kind that begins there, + 1 */
 	uint16_t *classes;   /* by byte */
-	uint16_t lasts[256]; /* by byte: bits, the kinds of words_runs whose class has it */
+	uint32_t dull[256];  /* by byte: bits, the modes in which it is */
 	uint8_t folded[256]; /* by byte: in lower case */
 };
 

@@ -273,6 +273,7 @@ START_TEST(secrets_can_be_added)
 END_TEST
 
 /* What is masked without being registered. */
+#define LETTERS_64 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 static const struct {
 	const char *raw, *want;
 } patterns[] = {
@@ -313,6 +314,16 @@ static const struct {
 	{ "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----.", "[MASKED]." },
 	{ "t1 -----BEGIN PRIVATE KEY-----\nt2 MIIBVQIBADANBgkqhkiG9w0BAQEFAASC\nt3 Ab",
 	  "t1 [MASKED]" },
+	/* All of a key that has no lines, and what follows it. */
+	{ "-----BEGIN PRIVATE KEY-----" LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64 LETTERS_64
+	  "-----END PRIVATE KEY----- x",
+	  "[MASKED] x" },
+	/* The last @ is known at the end. */
+	{ "://u:p@\033[1m@@@h/", "://u:[MASKED]\033[1m@h/" },
+	/* What begins in an escape. */
+	{ "\033(glpat-xy z", "\033(glpat-[MASKED] z" },
+	{ "\033(://u:p@h", "\033(://u:[MASKED]@h" },
+	{ "\033(s.0123456789abcdefghijklmn.", "\033(s.[MASKED]." },
 	{ "tok-abc", "tok-[MASKED]" },
 };
 
