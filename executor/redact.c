@@ -27,12 +27,12 @@ struct watch {
 	bool asleep;
 	struct dense_back before; /* pos, when asleep */
 	uint64_t slept_at, woke_at;
-	uint64_t awake_to; /* not asleep again before this offset */
-	uint64_t quota;    /* bytes to stay awake: more when it keeps waking */
-	uint64_t from;     /* the offset of what view shows */
-	size_t next;       /* of view's finds */
-	bool seen;         /* view shows something */
-	struct gate_view *view;
+	uint64_t awake_to;      /* not asleep again before this offset */
+	uint64_t quota;         /* bytes to stay awake: more when it keeps waking */
+	uint64_t from;          /* the offset of what view shows */
+	size_t next;            /* of view's finds */
+	bool seen;              /* view shows something */
+	struct gate_view *view; /* NULL: nothing was so long that it was needed */
 };
 
 struct redactor {
@@ -59,12 +59,8 @@ struct redactor *redactor_new(const struct redact_set *set, struct err *e)
 	}
 	r->set = set;
 	r->in = (struct buf)BUF(HOLD_MAX + 4 * SLICE);
-	r->watch.view = calloc(1, sizeof *r->watch.view);
 	r->watch.quota = AWAKE_MIN;
-	if (!r->watch.view)
-		err_set(e, ENOMEM, "out of memory");
-	if (!r->watch.view || scan_init(&r->main, set, e) < 0 ||
-	    scan_init(&r->within.scan, set, e) < 0) {
+	if (scan_init(&r->main, set, e) < 0 || scan_init(&r->within.scan, set, e) < 0) {
 		redactor_free(r);
 		return NULL;
 	}
@@ -102,10 +98,26 @@ static void wake(struct redactor *r, uint64_t to)
 	scan_start(&r->main, w->before);
 }
 
+/* Whether the gate can look at what is there up to offset end: it needs room, and that there is enough. */
+static bool may_look(struct redactor *r, uint64_t end)
+{
+	if (r->watch.seen)
+		return true;
+	if (end - r->pos < GATE_LEAST)
+		return false;
+	if (!r->watch.view)
+		r->watch.view = calloc(1, sizeof *r->watch.view);
+	return r->watch.view;
+}
+
 /* Asleep: move on to what the gate finds. */
 static void look_ahead(struct redactor *r, const unsigned char *p, uint64_t end)
 {
 	struct watch *w = &r->watch;
+	if (!may_look(r, end)) {
+		wake(r, end);
+		return;
+	}
 	const struct gate_view *v = w->view;
 	if (!w->seen || r->pos - w->from >= v->limit) {
 		w->from = r->pos;
@@ -190,6 +202,8 @@ static void read_on(struct redactor *r, bool last)
 {
 	const unsigned char *p = (const unsigned char *)r->in.p;
 	uint64_t end = r->base + r->in.len;
+	if (!p)
+		return;
 	r->within.end = p + r->in.len;
 	r->within.last = last;
 	if (r->within.reads) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATES_MAX = 1 << 23, ROWS_MAX = 16 << 10, LACKS_TODO = 1024 };
+enum { STATES_MAX = 1 << 23, ROWS_MAX = 4 << 10, LACKS_TODO = 1024 };
 
 void *region_take(struct redact_region *r, size_t n, struct err *e)
 {

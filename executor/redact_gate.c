@@ -336,7 +336,7 @@ void gate_look(const struct gate *g, struct gate_view *v, const unsigned char *p
 {
 	v->n = v->limit = 0;
 	dense_fill(&v->dense, p, n);
-	if (v->dense.n < 2 * GATE_TAIL)
+	if (v->dense.n < GATE_LEAST)
 		return;
 	struct look l = { g, v, v->dense.n - GATE_TAIL };
 	memset(v->dense.text + v->dense.n, 0, 64);

@@ -26,7 +26,7 @@ struct gate {
 struct redact_set;
 int gate_build(struct redact_set *set, struct err *e) __attribute__((nonnull, warn_unused_result));
 
-enum { GATE_FOUND = 96, GATE_TAIL = 80 };
+enum { GATE_FOUND = 96, GATE_TAIL = 80, GATE_LEAST = 2 * GATE_TAIL };
 
 /* Bytes [from, to) of a piece that have to be looked at, with what follows if it goes on. */
 struct gate_find {

@@ -12,7 +12,7 @@ enum form { AS_IS, HEX_X, HEX_U, HEX_U_UPPER, OCTAL, BACKSLASH, PERCENT, PERCENT
 
 struct word {
 	char c;
-	const char *text;
+	char text[7];
 };
 
 struct quoting {
@@ -22,74 +22,74 @@ struct quoting {
 
 static const struct word json_words[] = {
 	{ '"', "\\\"" }, { '\\', "\\\\" }, { '\n', "\\n" }, { '\t', "\\t" },
-	{ '\r', "\\r" }, { '\b', "\\b" },  { '\f', "\\f" }, { 0, NULL },
+	{ '\r', "\\r" }, { '\b', "\\b" },  { '\f', "\\f" }, { 0, "" },
 };
 static const struct word json_slash_words[] = {
 	{ '"', "\\\"" }, { '\\', "\\\\" }, { '\n', "\\n" }, { '\t', "\\t" }, { '\r', "\\r" },
-	{ '\b', "\\b" }, { '\f', "\\f" },  { '/', "\\/" },  { 0, NULL },
+	{ '\b', "\\b" }, { '\f', "\\f" },  { '/', "\\/" },  { 0, "" },
 };
 static const struct word json_html_words[] = {
 	{ '"', "\\\"" },    { '\\', "\\\\" },   { '\n', "\\n" }, { '\t', "\\t" },
 	{ '\r', "\\r" },    { '\b', "\\b" },    { '\f', "\\f" }, { '<', "\\u003c" },
-	{ '>', "\\u003e" }, { '&', "\\u0026" }, { 0, NULL },
+	{ '>', "\\u003e" }, { '&', "\\u0026" }, { 0, "" },
 };
 static const struct word json_html_upper_words[] = {
 	{ '"', "\\\"" },    { '\\', "\\\\" },   { '\n', "\\n" }, { '\t', "\\t" },
 	{ '\r', "\\r" },    { '\b', "\\b" },    { '\f', "\\f" }, { '<', "\\u003C" },
-	{ '>', "\\u003E" }, { '&', "\\u0026" }, { 0, NULL },
+	{ '>', "\\u003E" }, { '&', "\\u0026" }, { 0, "" },
 };
 static const struct word json_html_quote_words[] = {
 	{ '"', "\\u0022" }, { '\\', "\\\\" },    { '\n', "\\n" },    { '\t', "\\t" },
 	{ '\r', "\\r" },    { '\'', "\\u0027" }, { '<', "\\u003c" }, { '>', "\\u003e" },
-	{ '&', "\\u0026" }, { 0, NULL },
+	{ '&', "\\u0026" }, { 0, "" },
 };
 static const struct word c_single_words[] = {
 	{ '\'', "\\'" }, { '\\', "\\\\" }, { '\n', "\\n" },
-	{ '\t', "\\t" }, { '\r', "\\r" },  { 0, NULL },
+	{ '\t', "\\t" }, { '\r', "\\r" },  { 0, "" },
 };
 static const struct word ansi_c_words[] = {
 	{ '\'', "\\'" }, { '\\', "\\\\" }, { '\n', "\\n" }, { '\t', "\\t" }, { '\r', "\\r" },
-	{ '\a', "\\a" }, { '\b', "\\b" },  { '\f', "\\f" }, { '\v', "\\v" }, { 0, NULL },
+	{ '\a', "\\a" }, { '\b', "\\b" },  { '\f', "\\f" }, { '\v', "\\v" }, { 0, "" },
 };
 static const struct word lines_words[] = {
-	{ '\n', "\\n" }, { '\r', "\\r" }, { '\t', "\\t" }, { 0, NULL }
+	{ '\n', "\\n" }, { '\r', "\\r" }, { '\t', "\\t" }, { 0, "" }
 };
-static const struct word shell_words[] = { { '\'', "'\\''" }, { 0, NULL } };
-static const struct word shell_mixed_words[] = { { '\'', "'\"'\"'" }, { 0, NULL } };
+static const struct word shell_words[] = { { '\'', "'\\''" }, { 0, "" } };
+static const struct word shell_mixed_words[] = { { '\'', "'\"'\"'" }, { 0, "" } };
 static const struct word shell_double_words[] = {
-	{ '"', "\\\"" }, { '\\', "\\\\" }, { '$', "\\$" }, { '`', "\\`" }, { 0, NULL },
+	{ '"', "\\\"" }, { '\\', "\\\\" }, { '$', "\\$" }, { '`', "\\`" }, { 0, "" },
 };
-static const struct word sql_words[] = { { '\'', "''" }, { 0, NULL } };
-static const struct word csv_words[] = { { '"', "\"\"" }, { 0, NULL } };
-static const struct word quote_words[] = { { '"', "\\\"" }, { 0, NULL } };
+static const struct word sql_words[] = { { '\'', "''" }, { 0, "" } };
+static const struct word csv_words[] = { { '"', "\"\"" }, { 0, "" } };
+static const struct word quote_words[] = { { '"', "\\\"" }, { 0, "" } };
 static const struct word text_words[] = {
 	{ '<', "&lt;" },
 	{ '>', "&gt;" },
 	{ '&', "&amp;" },
-	{ 0, NULL },
+	{ 0, "" },
 };
 static const struct word attribute_words[] = {
-	{ '<', "&lt;" }, { '>', "&gt;" }, { '&', "&amp;" }, { '"', "&quot;" }, { 0, NULL },
+	{ '<', "&lt;" }, { '>', "&gt;" }, { '&', "&amp;" }, { '"', "&quot;" }, { 0, "" },
 };
 static const struct word apos_words[] = {
 	{ '<', "&lt;" },   { '>', "&gt;" },    { '&', "&amp;" },
-	{ '"', "&quot;" }, { '\'', "&apos;" }, { 0, NULL },
+	{ '"', "&quot;" }, { '\'', "&apos;" }, { 0, "" },
 };
 static const struct word dec_words[] = {
 	{ '<', "&lt;" },  { '>', "&gt;" },   { '&', "&amp;" },
-	{ '"', "&#34;" }, { '\'', "&#39;" }, { 0, NULL },
+	{ '"', "&#34;" }, { '\'', "&#39;" }, { 0, "" },
 };
 static const struct word mixed_dec_words[] = {
 	{ '<', "&lt;" },   { '>', "&gt;" },   { '&', "&amp;" },
-	{ '"', "&quot;" }, { '\'', "&#39;" }, { 0, NULL },
+	{ '"', "&quot;" }, { '\'', "&#39;" }, { 0, "" },
 };
 static const struct word mixed_hex_words[] = {
 	{ '<', "&lt;" },   { '>', "&gt;" },    { '&', "&amp;" },
-	{ '"', "&quot;" }, { '\'', "&#x27;" }, { 0, NULL },
+	{ '"', "&quot;" }, { '\'', "&#x27;" }, { 0, "" },
 };
 static const struct word hex_words[] = {
 	{ '<', "&lt;" },   { '>', "&gt;" },    { '&', "&amp;" },
-	{ '"', "&#x22;" }, { '\'', "&#x27;" }, { 0, NULL },
+	{ '"', "&#x22;" }, { '\'', "&#x27;" }, { 0, "" },
 };
 
 static const struct quoting quotings[] = {
@@ -229,7 +229,7 @@ static const char *word_of(const struct word *w, char c)
 {
 	while (w->c && w->c != c)
 		w++;
-	return w->text;
+	return w->c ? w->text : NULL;
 }
 
 static int quote(struct buf *b, const struct quoting *q, const char *p, size_t n, struct err *e)

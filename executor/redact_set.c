@@ -39,6 +39,7 @@ struct redact_set *redact_set_new(const struct redact_opts *opts, struct err *e)
 	}
 	s->region = (struct redact_region){ .p = p, .size = REDACT_MEMORY };
 	madvise(p, REDACT_MEMORY, MADV_DONTDUMP);
+	madvise(p, REDACT_MEMORY, MADV_NOHUGEPAGE); /* most of it stays untouched */
 	s->locked = mlock2(p, REDACT_MEMORY, MLOCK_ONFAULT) == 0;
 	return s;
 }

@@ -3,8 +3,9 @@
 
 #include <string.h>
 
+/* Arrays, not pointers: what the linker would have to relocate is memory of every worker's own. */
 struct word {
-	const char *text;
+	char text[19];
 	uint8_t kind;
 };
 
@@ -59,19 +60,19 @@ const struct words_run words_runs[KINDS] = {
 	[PARAM] = { C_PARAM, 1 },
 };
 
-static const char *const param_names[] = {
+static const char param_names[][21] = {
 	"private_token",    "authenticity_token",   "rss_token", "x-amz-signature",
 	"x-amz-credential", "x-amz-security-token", "sig",       "access_token",
 	"x-goog-signature",
 };
-static const char *const param_starts[] = { "?", "&", "&amp;", "\\u0026" };
+static const char param_starts[][7] = { "?", "&", "&amp;", "\\u0026" };
 
 /* Letters and digits and a few more; or every printable byte but these. */
 static const struct class_row {
 	uint16_t class;
 	bool capital; /* no small letters */
 	bool but;
-	const char *also;
+	char also[14];
 } class_rows[] = {
 	{ C_ALNUM, false, false, "" },
 	{ C_UPPER, true, false, "" },
@@ -171,7 +172,10 @@ static void kinds_fill(struct words *s)
 int words_build(struct words *s, const char *const *prefixes, struct redact_region *r,
 		struct err *e)
 {
-	size_t most = sizeof known / sizeof *known + WORDS_PREFIXES +
+	size_t count = 0;
+	while (prefixes[count])
+		count++;
+	size_t most = sizeof known / sizeof *known + count +
 		      sizeof param_names / sizeof *param_names *
 			      (sizeof param_starts / sizeof *param_starts);
 	s->needles = region_take(r, most * sizeof *s->needles, e);
