@@ -196,7 +196,7 @@ static void stall_fired(struct timer *t)
 {
 	struct http_call *c = (struct http_call *)((char *)t - offsetof(struct http_call, stall));
 	struct pool *p = c->pool;
-	uint64_t quiet = clock_ms() - c->moved_ms;
+	uint64_t quiet = c->paused ? 0 : clock_ms() - c->moved_ms;
 	if (quiet < c->r->stall_ms) {
 		loop_timer(p->h->loop, t, c->r->stall_ms - quiet);
 		return;
@@ -358,6 +358,17 @@ int http_send(struct http *h, struct http_request *r, struct err *e)
 	if (r->stall_ms)
 		loop_timer(h->loop, &c->stall, r->stall_ms);
 	return 0;
+}
+
+void http_resume(struct http_request *r)
+{
+	struct http_call *c = r->call;
+	if (!c || !c->paused)
+		return;
+	struct pool *p = c->pool;
+	c->paused = false;
+	curl_easy_pause(c->easy, CURLPAUSE_CONT);
+	loop_timer(p->h->loop, &p->timer, 0);
 }
 
 void http_cancel(struct http_request *r)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct http;      /* one set of settings, its connections, its requests under way */
 struct http_call; /* private */
@@ -43,6 +44,9 @@ void http_free(struct http *h);
  * PUT or PATCH then carries an empty one). body NULL with body_len > 0: the bytes are read by pread
  * from body_fd at body_off, never held in memory.
  */
+enum { HTTP_LATER = -1, HTTP_BROKEN = -2 }; /* what more may return */
+#define HTTP_UNKNOWN SIZE_MAX
+
 struct http_request {
 	const char *method, *url;
 	const char *const *headers; /* "Name: value"; no control bytes, else http_send refuses */
@@ -59,6 +63,9 @@ struct http_request {
 	/* the body of a 2xx answer piece by piece, instead of into the reply; false ends it */
 	bool (*sink)(struct http_request *r, const char *p, size_t n);
 	int sink_status; /* what the sink may want to know: of the answer whose body comes */
+	/* A body that is made while it is sent, body_len (or HTTP_UNKNOWN: in chunks) bytes in all: up
+	 * to n of them, from at on, into p. HTTP_LATER: none yet, http_resume goes on. 0 is its end. */
+	ssize_t (*more)(struct http_request *r, uint64_t at, char *p, size_t n);
 	void (*done)(struct http_request *r, const struct http_reply *reply);
 	struct http_call *call; /* private: NULL when not under way */
 };
@@ -79,6 +86,12 @@ struct http_reply {
  * again. -1 with e set when it cannot be started: done is not called then. */
 int http_send(struct http *h, struct http_request *r, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
+
+/* What is known of the answer that a sink is given: its status and headers. Valid within the sink. */
+struct http_reply http_so_far(const struct http_request *r) __attribute__((nonnull));
+
+/* There may be more of a body that said HTTP_LATER. Not from within a callback of r. */
+void http_resume(struct http_request *r) __attribute__((nonnull));
 
 /* Stop it; done is not called. Safe when it is not under way. */
 void http_cancel(struct http_request *r) __attribute__((nonnull));

@@ -81,6 +81,22 @@ static size_t on_read(char *p, size_t size, size_t n, void *arg)
 	return (size_t)got;
 }
 
+static size_t on_more(char *p, size_t size, size_t n, void *arg)
+{
+	struct http_call *c = arg;
+	ssize_t got = c->r->more(c->r, c->sent, p, size * n);
+	c->moved_ms = clock_ms();
+	c->paused = got == HTTP_LATER;
+	if (c->paused)
+		return CURL_READFUNC_PAUSE;
+	if (got < 0) {
+		c->why = "what is to be sent broke off";
+		return CURL_READFUNC_ABORT;
+	}
+	c->sent += (size_t)got;
+	return (size_t)got;
+}
+
 static int on_seek(void *arg, curl_off_t to, int whence)
 {
 	struct http_call *c = arg;
@@ -114,6 +130,19 @@ static int set_headers(struct http_call *c, struct err *e)
 	return c->headers ? 0 : err_set(e, ENOMEM, "out of memory");
 }
 
+static void set_upload(struct http_call *c)
+{
+	const struct http_request *r = c->r;
+	curl_off_t size = r->body_len == HTTP_UNKNOWN ? -1 : (curl_off_t)r->body_len;
+	curl_easy_setopt(c->easy, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(c->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
+	curl_easy_setopt(c->easy, CURLOPT_INFILESIZE_LARGE, size);
+	curl_easy_setopt(c->easy, CURLOPT_READFUNCTION, r->more ? on_more : on_read);
+	curl_easy_setopt(c->easy, CURLOPT_READDATA, c);
+	curl_easy_setopt(c->easy, CURLOPT_SEEKFUNCTION, on_seek);
+	curl_easy_setopt(c->easy, CURLOPT_SEEKDATA, c);
+}
+
 static int set_file_body(struct http_call *c, struct err *e)
 {
 	const struct http_request *r = c->r;
@@ -126,20 +155,16 @@ static int set_file_body(struct http_call *c, struct err *e)
 		curl_easy_setopt(c->easy, CURLOPT_COPYPOSTFIELDS, small);
 		return 0;
 	}
-	curl_easy_setopt(c->easy, CURLOPT_UPLOAD, 1L);
-	curl_easy_setopt(c->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
-	curl_easy_setopt(c->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)r->body_len);
-	curl_easy_setopt(c->easy, CURLOPT_READFUNCTION, on_read);
-	curl_easy_setopt(c->easy, CURLOPT_READDATA, c);
-	curl_easy_setopt(c->easy, CURLOPT_SEEKFUNCTION, on_seek);
-	curl_easy_setopt(c->easy, CURLOPT_SEEKDATA, c);
+	set_upload(c);
 	return 0;
 }
 
 static int set_body(struct http_call *c, struct err *e)
 {
 	const struct http_request *r = c->r;
-	if (!r->body && r->body_len) {
+	if (r->more) {
+		set_upload(c);
+	} else if (!r->body && r->body_len) {
 		if (set_file_body(c, e) < 0)
 			return -1;
 	} else if (r->body_len || strcmp(r->method, "GET") != 0) {
@@ -210,6 +235,18 @@ int http_call_setup(struct http_call *c, struct err *e)
 	set_tls(c);
 	curl_easy_setopt(c->easy, CURLOPT_URL, c->r->url);
 	return set_headers(c, e) < 0 ? -1 : set_body(c, e);
+}
+
+struct http_reply http_so_far(const struct http_request *r)
+{
+	long status = 0;
+	curl_easy_getinfo(r->call->easy, CURLINFO_RESPONSE_CODE, &status);
+	return (struct http_reply){
+		.status = (int)status,
+		.error = "",
+		.body = "",
+		.headers = &r->call->head,
+	};
 }
 
 static void copy_trimmed(const char *s, const char *end, char *ret, size_t size)

@@ -42,7 +42,7 @@ struct http_call {
 	struct timer stall;
 	uint64_t moved_ms; /* when something last moved */
 	size_t sent;
-	bool cut;
+	bool cut, paused;
 	const char *why; /* what we ended it for */
 	char said[CURL_ERROR_SIZE];
 };

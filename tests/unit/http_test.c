@@ -235,6 +235,91 @@ START_TEST(a_file_that_shrank_is_an_error)
 }
 END_TEST
 
+/* A body that comes a letter at a time, with waits. */
+static struct {
+	struct timer timer;
+	struct http_request *r;
+	unsigned waits;
+	bool ready;
+} slow;
+
+static void on_slow(struct timer *t)
+{
+	(void)t;
+	slow.ready = true;
+	http_resume(slow.r);
+}
+
+static ssize_t slow_more(struct http_request *r, uint64_t at, char *p, size_t n)
+{
+	ck_assert_uint_gt(n, 0);
+	if (!slow.ready) {
+		slow.waits++;
+		slow.r = r;
+		slow.timer.fire = on_slow;
+		loop_timer(loop, &slow.timer, 250);
+		return HTTP_LATER;
+	}
+	slow.ready = false;
+	*p = (char)('a' + at);
+	return at < 3 ? 1 : 0;
+}
+
+START_TEST(a_body_that_is_made_meanwhile)
+{
+	peer_start("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n", 0);
+	memset(&slow, 0, sizeof slow);
+	struct http_request r = request("POST");
+	r.more = slow_more;
+	r.body_len = 3;
+	r.stall_ms = 200; /* waiting for ourselves is no stall */
+	run(&r);
+	ck_assert_msg(got.status == 201, "%s", got.error);
+	ck_assert_uint_ge(slow.waits, 3);
+	ck_assert_ptr_nonnull(strstr(seen(), "Content-Length: 3\r\n"));
+	ck_assert_ptr_nonnull(strstr(seen(), "\r\n\r\nabc|"));
+}
+END_TEST
+
+static ssize_t broken_more(struct http_request *r, uint64_t at, char *p, size_t n)
+{
+	(void)r, (void)at, (void)p, (void)n;
+	return HTTP_BROKEN;
+}
+
+START_TEST(a_body_that_breaks_off)
+{
+	peer_start("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n", 0);
+	struct http_request r = request("POST");
+	r.more = broken_more;
+	r.body_len = HTTP_UNKNOWN;
+	run(&r);
+	ck_assert_int_eq(got.status, 0);
+	ck_assert_ptr_nonnull(strstr(got.error, "broke off"));
+}
+END_TEST
+
+static bool look_at_headers(struct http_request *r, const char *p, size_t n)
+{
+	(void)p, (void)n;
+	struct http_reply so_far = http_so_far(r);
+	ck_assert_int_eq(so_far.status, 206);
+	return http_header(&so_far, "Content-Range", got.value, sizeof got.value);
+}
+
+START_TEST(a_sink_knows_the_headers)
+{
+	peer_start("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 1-5/6\r\n"
+		   "Content-Length: 5\r\n\r\nhello",
+		   0);
+	struct http_request r = request("GET");
+	r.sink = look_at_headers;
+	run(&r);
+	ck_assert_int_eq(got.status, 206);
+	ck_assert_str_eq(got.body, "");
+}
+END_TEST
+
 START_TEST(a_long_body_is_cut)
 {
 	peer_start("HTTP/1.1 200 OK\r\n\r\n", 5000);
@@ -391,6 +476,9 @@ int main(void)
 	tcase_add_test(t, a_body_is_read_from_a_file_region);
 	tcase_add_test(t, a_file_that_shrank_is_an_error);
 	tcase_add_test(t, a_long_body_is_cut);
+	tcase_add_test(t, a_body_that_is_made_meanwhile);
+	tcase_add_test(t, a_body_that_breaks_off);
+	tcase_add_test(t, a_sink_knows_the_headers);
 	tcase_add_test(t, endless_headers_end_the_request);
 	tcase_add_test(t, garbage_is_no_answer);
 	tcase_add_test(t, a_redirect_is_not_followed);
