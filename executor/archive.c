@@ -13,35 +13,6 @@
 
 enum { CHUNK = 256 << 10, LINK_MAX_BYTES = 4096 };
 
-/* --- formats ------------------------------------------------------------------------------------ */
-
-struct format {
-	const char *name, *suffix;
-};
-
-static const struct format formats[ARCHIVE_FORMATS] = {
-	[ARCHIVE_ZIP] = { "zip", ".zip" },
-	[ARCHIVE_GZIP] = { "gzip", ".gz" },
-	[ARCHIVE_RAW] = { "raw", "" },
-	[ARCHIVE_ZIPZSTD] = { "zipzstd", ".zip" },
-	[ARCHIVE_TARZSTD] = { "tarzstd", ".tar.zst" },
-};
-
-bool archive_format_named(const char *name, enum archive_format *ret)
-{
-	for (unsigned i = 0; i < ARCHIVE_FORMATS; i++)
-		if (strcmp(formats[i].name, name) == 0) {
-			*ret = i;
-			return true;
-		}
-	return false;
-}
-
-const char *archive_suffix(enum archive_format f)
-{
-	return formats[f].suffix;
-}
-
 struct level {
 	const char *name, *deflate, *zstd;
 };
@@ -69,26 +40,29 @@ struct archive_writer {
 	struct archive_entry *entry;
 	struct digest *digest;
 	struct err broken; /* of the sink */
+	bool discard;      /* it is given up: nothing more is written */
 	uint64_t files, bytes;
 	char chunk[CHUNK];
 };
 
-static int failed(struct archive_writer *w, const char *path, struct err *e)
+/* What libarchive said (ok), and what the sink did meanwhile. */
+static int settled(struct archive_writer *w, bool ok, const char *path, struct err *e)
 {
 	if (w->broken.code) {
 		*e = w->broken;
 		return -1;
 	}
-	return err_set(e, EIO, "%s: %s", path, archive_error_string(w->a));
+	return ok ? 0 : err_set(e, EIO, "%s: %s", path, archive_error_string(w->a));
 }
 
+/* libarchive forgets its own memory when it hears of a failure: it never does. */
 static la_ssize_t on_write(struct archive *a, void *arg, const void *p, size_t n)
 {
 	struct archive_writer *w = arg;
-	if (w->o.sink.write(w->o.sink.arg, p, n, &w->broken) == 0)
-		return (la_ssize_t)n;
-	archive_set_error(a, w->broken.code, "%s", w->broken.msg);
-	return -1;
+	(void)a;
+	if (!w->discard && !w->broken.code)
+		(void)!w->o.sink.write(w->o.sink.arg, p, n, &w->broken);
+	return (la_ssize_t)n;
 }
 
 static int zip_new(struct archive_writer *w)
@@ -130,10 +104,9 @@ static int open_archive(struct archive_writer *w, struct err *e)
 		return err_set(e, ENOMEM, "out of memory");
 	archive_write_set_bytes_per_block(w->a, CHUNK);
 	archive_write_set_bytes_in_last_block(w->a, 1);
-	if (starts[w->o.format](w) != ARCHIVE_OK ||
-	    archive_write_open2(w->a, w, NULL, on_write, NULL, NULL) != ARCHIVE_OK)
-		return failed(w, "archive", e);
-	return 0;
+	bool ok = starts[w->o.format](w) == ARCHIVE_OK &&
+		  archive_write_open2(w->a, w, NULL, on_write, NULL, NULL) == ARCHIVE_OK;
+	return settled(w, ok, "archive", e);
 }
 
 struct archive_writer *archive_writer_new(const struct archive_options *o, struct err *e)
@@ -155,8 +128,7 @@ void archive_writer_free(struct archive_writer *w)
 {
 	if (!w)
 		return;
-	if (w->a)
-		archive_write_fail(w->a); /* nothing more is written by freeing it */
+	w->discard = true; /* freeing it writes the end */
 	archive_write_free(w->a);
 	archive_entry_free(w->entry);
 	digest_free(w->digest);
@@ -178,19 +150,25 @@ static int read_piece(struct archive_writer *w, int fd, uint64_t left, size_t *r
 	return 0;
 }
 
+static int put_data(struct archive_writer *w, const char *p, size_t n, const char *path,
+		    struct err *e)
+{
+	for (size_t done = 0; done < n;) {
+		la_ssize_t r = archive_write_data(w->a, p + done, n - done);
+		if (settled(w, r > 0, path, e) < 0)
+			return -1;
+		done += (size_t)r;
+	}
+	return 0;
+}
+
 static int put_piece(struct archive_writer *w, struct gzip *z, size_t n, struct err *e)
 {
 	if (z)
 		return gzip_write(z, w->chunk, n, e);
 	if (!w->a)
 		return w->o.sink.write(w->o.sink.arg, w->chunk, n, e);
-	for (size_t done = 0; done < n;) {
-		la_ssize_t r = archive_write_data(w->a, w->chunk + done, n - done);
-		if (r <= 0)
-			return failed(w, "archive", e);
-		done += (size_t)r;
-	}
-	return 0;
+	return put_data(w, w->chunk, n, "archive", e);
 }
 
 /* size bytes of fd, through the digest. */
@@ -238,12 +216,12 @@ static void describe(struct archive_writer *w, const char *path, const struct st
 static int put_header(struct archive_writer *w, const char *path, struct err *e)
 {
 	int r = archive_write_header(w->a, w->entry);
-	return r == ARCHIVE_OK || r == ARCHIVE_WARN ? 0 : failed(w, path, e);
+	return settled(w, r == ARCHIVE_OK || r == ARCHIVE_WARN, path, e);
 }
 
 static int finish_entry(struct archive_writer *w, const char *path, struct err *e)
 {
-	return archive_write_finish_entry(w->a) == ARCHIVE_OK ? 0 : failed(w, path, e);
+	return settled(w, archive_write_finish_entry(w->a) == ARCHIVE_OK, path, e);
 }
 
 static int add_to_archive(struct archive_writer *w, int fd, const char *path, const struct stat *st,
@@ -353,13 +331,7 @@ int archive_writer_bytes(struct archive_writer *w, const char *path, const void 
 	describe(w, path, &st);
 	if (put_header(w, path, e) < 0)
 		return -1;
-	for (size_t done = 0; done < n;) {
-		la_ssize_t r = archive_write_data(w->a, (const char *)p + done, n - done);
-		if (r <= 0)
-			return failed(w, path, e);
-		done += (size_t)r;
-	}
-	return finish_entry(w, path, e);
+	return put_data(w, p, n, path, e) < 0 ? -1 : finish_entry(w, path, e);
 }
 
 void archive_writer_count(const struct archive_writer *w, uint64_t *ret_files, uint64_t *ret_bytes)
@@ -370,7 +342,5 @@ void archive_writer_count(const struct archive_writer *w, uint64_t *ret_files, u
 
 int archive_writer_end(struct archive_writer *w, struct err *e)
 {
-	if (w->a && archive_write_close(w->a) != ARCHIVE_OK)
-		return failed(w, "archive", e);
-	return 0;
+	return w->a ? settled(w, archive_write_close(w->a) == ARCHIVE_OK, "archive", e) : 0;
 }

@@ -6,26 +6,11 @@
 #define EXECUTOR_ARCHIVE_H
 
 #include "base/err.h"
+#include "executor/archive_format.h"
 #include "executor/digest.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* As GitLab calls them. */
-enum archive_format {
-	ARCHIVE_ZIP,
-	ARCHIVE_GZIP, /* each file a member with its name, one behind the other */
-	ARCHIVE_RAW,  /* the bytes of exactly one file */
-	ARCHIVE_ZIPZSTD,
-	ARCHIVE_TARZSTD,
-	ARCHIVE_FORMATS
-};
-
-/* "zip" …; false for another word. */
-bool archive_format_named(const char *name, enum archive_format *ret) __attribute__((nonnull));
-/* What the file's name ends in: ".zip", ".gz", "", ".zip", ".tar.zst". */
-const char *archive_suffix(enum archive_format f) __attribute__((returns_nonnull));
 
 /* Where the bytes go; -1 with e set ends it. */
 struct archive_sink {

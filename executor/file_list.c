@@ -110,7 +110,7 @@ static unsigned char kind_of(int dir, const char *name, unsigned char known)
 		return known;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return DT_UNKNOWN;
-	return IFTODT(st.st_mode);
+	return (unsigned char)IFTODT(st.st_mode);
 }
 
 struct entry {

@@ -15,6 +15,7 @@ static const struct flag flags[] = {
 	{ "FF_ENABLE_BASH_EXIT_CODE_CHECK", false },
 	{ "FF_SECRET_RESOLVING_FAILS_IF_MISSING", true },
 	{ "FF_USE_EXPONENTIAL_BACKOFF_STAGE_RETRY", true },
+	{ "FF_USE_DIRECT_DOWNLOAD", true },
 };
 enum { FLAGS = sizeof flags / sizeof *flags };
 

@@ -9,6 +9,9 @@
  * SANDBOX  struct gate_sandbox                          GRANTED + init's socket and pidfd, str notes
  * FETCHER  u32 own, str url                             GRANTED + socket of a fetcher (executor/fetch.h)
  * PACKER                                                GRANTED + socket of a packer (executor/pack.h)
+ * ARCHIVER                                              GRANTED + socket (executor/archiver.h)
+ * CARRIER                                               GRANTED + socket (executor/carrier.h)
+ * SPOOL                                                 GRANTED + a file without a name, to read and write
  * KEEPER   u64 job, u32 timeout_s                       GRANTED + socket of a keeper (executor/secrets.h)
  * PHASE    u32 phase                                    none
  *
@@ -33,6 +36,9 @@ enum gate_type {
 	GATE_PACKER,
 	GATE_KEEPER,
 	GATE_PHASE,
+	GATE_ARCHIVER,
+	GATE_CARRIER,
+	GATE_SPOOL,
 	GATE_TYPES, /* what a worker may send ends here */
 	GATE_GRANTED = 64,
 	GATE_REFUSED,

@@ -86,15 +86,15 @@ static int make_room(struct place *p, const char *path, const char *name, struct
 
 int place_file(struct place *p, const char *path, struct err *e)
 {
-	static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 	const char *name;
 	if (go_to_parent(p, path, &name, e) < 0)
 		return -1;
-	int fd = openat(p->parent, name, flags, 0600);
+	int fd = openat(p->parent, name, flags | O_CLOEXEC, 0600);
 	if (fd < 0 && errno == EEXIST) {
 		if (make_room(p, path, name, e) < 0)
 			return -1;
-		fd = openat(p->parent, name, flags, 0600);
+		fd = openat(p->parent, name, flags | O_CLOEXEC, 0600);
 	}
 	return fd < 0 ? err_sys(e, "%.200s", path) : fd;
 }

@@ -14,7 +14,8 @@ static int tell(struct spool_writer *w, bool last, struct err *e)
 	w->told = w->size;
 	if (w->pipe < 0 || write(w->pipe, &notice, sizeof notice) == (ssize_t)sizeof notice)
 		return 0;
-	return errno == EPIPE ? 0 : err_sys(e, "notice"); /* nobody listens: it is still written */
+	return errno == EPIPE ? err_set(e, EPIPE, "nobody wants it any more")
+			      : err_sys(e, "notice");
 }
 
 int spool_write(void *writer, const void *p, size_t n, struct err *e)

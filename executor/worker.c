@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "executor/worker_files.h"
 
 #include <string.h>
 
@@ -18,6 +19,7 @@ static int setup(struct worker *w, const struct forge_job *forge, struct err *e)
 		.phase_since_ms = clock_ms(),
 		.box = { .init = -1, .pidfd = -1, .src = { .fd = -1 } },
 		.keeper = -1,
+		.until = STOP_CANCEL,
 		.box_notes = "",
 		.warnings = "",
 		.project_dir = "",
@@ -44,7 +46,8 @@ static void teardown(struct worker *w)
 static void run_phases(struct worker *w)
 {
 	worker_phase(w, PHASE_PREPARE);
-	if (worker_prepare(w) < 0 || worker_secrets(w) < 0 || worker_sources(w) < 0)
+	if (worker_prepare(w) < 0 || worker_secrets(w) < 0 || worker_sources(w) < 0 ||
+	    worker_dependencies(w) < 0)
 		return;
 	worker_phase(w, PHASE_STEPS);
 	if (worker_steps(w) < 0)

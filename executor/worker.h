@@ -40,6 +40,7 @@ struct worker {
 	bool reconnected; /* a new supervisor came while a request was open */
 	struct msg reply;
 	enum stop stop;
+	enum stop until; /* what ends waiting for others; STOP_CANCEL, but not in the last phases */
 	struct timer deadline, preparation;
 	struct timer orphan; /* the supervisor went before the job could begin */
 

@@ -172,6 +172,52 @@ static void wait_at_most(struct worker *w, const bool *done, uint64_t ms)
 	loop_timer_clear(w->loop, &p.timer);
 }
 
+/* What init said of the processes that are left. */
+struct quiet {
+	bool answered, empty;
+};
+
+static void quiet_event(void *arg, const struct sandbox_event *ev)
+{
+	struct quiet *q = arg;
+	if (ev->what != SANDBOX_INIT_PROCESSES)
+		return;
+	q->answered = true;
+	q->empty = ev->text[0] == '\0';
+}
+
+static int look_quiet(struct worker *w, struct quiet *q, struct err *e)
+{
+	*q = (struct quiet){ 0 };
+	if (sandbox_init_signal(w->box.init, SIGKILL, e) < 0 ||
+	    sandbox_init_list(w->box.init, e) < 0)
+		return -1;
+	wait_at_most(w, &q->answered, END_MS);
+	if (w->box.dead)
+		return err_set(e, EPIPE, "sandbox: its init has ended");
+	return q->answered ? 0 : err_set(e, ETIMEDOUT, "sandbox: its init does not answer");
+}
+
+/* A killed process takes its time to be gone. */
+int worker_box_quiet(struct worker *w, struct err *e)
+{
+	enum { LOOKS = 200, PAUSE_MS = 20 };
+	struct quiet q = { 0 };
+	bool never = false;
+	int r = 0;
+	w->box.event = quiet_event;
+	w->box.arg = &q;
+	for (int i = 0; r == 0 && !q.empty && i < LOOKS; i++) {
+		if (i)
+			wait_at_most(w, &never, PAUSE_MS);
+		r = look_quiet(w, &q, e);
+	}
+	w->box.event = NULL;
+	if (r == 0 && !q.empty)
+		return err_set(e, EBUSY, "sandbox: a process does not end");
+	return r;
+}
+
 /* Nothing of the job runs any more; its tree is deleted from inside, by the one who owns it. */
 static void wipe(struct worker *w)
 {

@@ -29,6 +29,8 @@ int worker_box_file(struct worker *w, const char *name, const void *p, size_t n,
 /* Wait until init has written them all. */
 int worker_box_files_wait(struct worker *w, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
+/* End everything in it but init, and be sure of it: nothing of the job moves any more. */
+int worker_box_quiet(struct worker *w, struct err *e) __attribute__((nonnull, warn_unused_result));
 /* End everything in it, delete the job's tree from inside, and wait until it is empty. */
 void worker_box_close(struct worker *w) __attribute__((nonnull));
 

@@ -208,7 +208,7 @@ int worker_wait_fd(void *worker, int fd, int ms, struct err *e)
 		return -1;
 	if (ms >= 0)
 		loop_timer(w->loop, &f.timer, (uint64_t)ms);
-	int r = worker_wait(w, &f.done, STOP_CANCEL, e);
+	int r = worker_wait(w, &f.done, w->until, e);
 	loop_timer_clear(w->loop, &f.timer);
 	if (fd >= 0)
 		loop_unwatch(w->loop, &f.src);
@@ -227,7 +227,7 @@ int worker_ask_send(struct worker *w, const struct msg *m, struct err *e)
 int worker_ask_wait(struct worker *w, const struct msg *m, struct err *e)
 {
 	while (!w->answered) {
-		if (w->stop >= STOP_CANCEL)
+		if (w->stop >= w->until)
 			return err_set(e, ECANCELED, "the job is to end");
 		if (loop_once(w->loop, e) < 0)
 			return -1;

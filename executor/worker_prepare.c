@@ -120,19 +120,26 @@ static int add_mask(void *set, const char *p, size_t n, struct err *e)
 	return redact_set_add(set, "a masked variable", p, n, e);
 }
 
+static int mask_job(const struct job *j, struct redact_set *set, struct err *e)
+{
+	int r = redact_set_add(set, "the job token", j->token, strlen(j->token), e);
+	for (size_t i = 0; r == 0 && i < j->ndependencies; i++)
+		r = redact_set_add(set, "the token of a needed job", j->dependencies[i].token,
+				   strlen(j->dependencies[i].token), e);
+	for (size_t i = 0; r == 0 && i < j->nmask_prefixes; i++)
+		r = redact_set_prefix(set, j->mask_prefixes[i], e);
+	return r;
+}
+
 /* What the log must never show, before its first byte. Replaces the set that was in use. */
 int worker_masks(struct worker *w, struct err *e)
 {
 	struct redact_set *set = redact_set_new(NULL, e);
 	if (!set)
 		return -1;
-	int r = 0;
-	if (w->job)
-		r = redact_set_add(set, "the job token", w->job->token, strlen(w->job->token), e);
+	int r = w->job ? mask_job(w->job, set, e) : 0;
 	if (r == 0 && w->vars)
 		r = vars_masked(w->vars, add_mask, set, e);
-	for (size_t i = 0; r == 0 && w->job && i < w->job->nmask_prefixes; i++)
-		r = redact_set_prefix(set, w->job->mask_prefixes[i], e);
 	if (r == 0)
 		r = redact_set_build(set, e);
 	if (r == 0)

@@ -7,6 +7,7 @@
 #include "executor/flags.h"
 #include "executor/secrets.h"
 #include "executor/sources.h"
+#include "executor/worker_files.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -159,7 +160,7 @@ static bool interrupted(void *worker)
 	return loop_once(w->loop, &e) < 0 || w->stop >= STOP_CANCEL;
 }
 
-static enum ending ending_of(enum sources_fault f)
+enum ending worker_ending_of(enum sources_fault f)
 {
 	static const enum ending rows[SOURCES_FAULTS] = {
 		[SOURCES_OK] = ENDING_INFRA,
@@ -247,7 +248,7 @@ static int get(struct worker *w, const struct sources_plan *plan)
 	if (hooks && before_sources(w) < 0)
 		return -1;
 	if (sources_get(&s, &e) < 0)
-		return fail(w, ending_of(s.fault), &e);
+		return fail(w, worker_ending_of(s.fault), &e);
 	return hooks ? after_sources(w) : 0;
 }
 

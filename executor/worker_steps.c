@@ -1,4 +1,4 @@
-/* The phases steps, after and upload: what of the job's own runs when, and what its end means. */
+/* The phases steps and after: what of the job's own runs when, and what its end means. */
 #include "executor/worker.h"
 #include "executor/worker_step.h"
 
@@ -187,27 +187,4 @@ void worker_after(struct worker *w)
 		    !w->box.dead)
 			run_after(w, js);
 	}
-}
-
-static bool wanted(enum job_when when, bool success)
-{
-	return when == JOB_ALWAYS || (when == JOB_ON_SUCCESS) == success;
-}
-
-void worker_upload(struct worker *w)
-{
-	bool success = w->verdict.ending == ENDING_SUCCESS;
-	size_t artifacts = 0;
-	for (size_t i = 0; i < w->job->nartifacts; i++)
-		artifacts += wanted(w->job->artifacts[i].when, success);
-	if (artifacts)
-		joblog_sayf(&w->log, SAY_WARNING,
-			    "WARNING: this version of courser does not handle artifacts: "
-			    "%zu upload(s) left out",
-			    artifacts);
-	if (w->job->ncaches)
-		joblog_sayf(&w->log, SAY_WARNING,
-			    "WARNING: this version of courser does not handle caches: "
-			    "%zu cache(s) neither restored nor saved",
-			    w->job->ncaches);
 }

@@ -20,21 +20,10 @@ enum {
 
 /* --- the parts ---------------------------------------------------------------------------------- */
 
-static int add_header(struct gitlab_request *r, const char *name, const char *value, struct err *e)
-{
-	if (!str_is_printable(value, strlen(value)))
-		return err_set(e, EINVAL, "%s: control bytes", name);
-	int n = snprintf(r->header[r->nheaders], GITLAB_HEADER_MAX, "%s: %s", name, value);
-	if (n < 0 || n >= GITLAB_HEADER_MAX)
-		return err_set(e, E2BIG, "%s: too long", name);
-	r->nheaders++;
-	return 0;
-}
-
-static int begin(struct gitlab_request *r, const char *method, struct err *e)
+static int begin(struct forge_request *r, const char *method, struct err *e)
 {
 	char id[33];
-	*r = (struct gitlab_request){
+	*r = (struct forge_request){
 		.method = method,
 		.url = BUF(URL_BYTES),
 		.timeout_ms = UPLOAD_MS,
@@ -43,7 +32,7 @@ static int begin(struct gitlab_request *r, const char *method, struct err *e)
 	};
 	snprintf(id, sizeof id, "%016" PRIx64 "%016" PRIx64, clock_jitter(UINT64_MAX),
 		 clock_jitter(UINT64_MAX));
-	return add_header(r, "X-Request-Id", id, e);
+	return forge_request_header(r, "X-Request-Id", id, e);
 }
 
 static int add_query(struct buf *url, char mark, const char *key, const char *value, struct err *e)
@@ -59,14 +48,14 @@ static int add_query(struct buf *url, char mark, const char *key, const char *va
 	return 0;
 }
 
-static int address(struct gitlab_request *r, const struct gitlab_artifact *a, struct err *e)
+static int address(struct forge_request *r, const struct gitlab_artifact *a, struct err *e)
 {
 	return buf_printf(&r->url, e, "%s/api/v4/jobs/%" PRIu64 "/artifacts", a->url, a->job);
 }
 
 /* --- up ----------------------------------------------------------------------------------------- */
 
-static int upload_address(struct gitlab_request *r, const struct gitlab_artifact *a, struct err *e)
+static int upload_address(struct forge_request *r, const struct gitlab_artifact *a, struct err *e)
 {
 	const char *const pairs[][2] = { { "artifact_format", a->format },
 					 { "artifact_type", a->type },
@@ -111,7 +100,7 @@ static int multipart(struct gitlab_multipart *m, const char *boundary, const cha
 	return buf_printf(&m->tail, e, "\r\n--%s--\r\n", boundary);
 }
 
-int gitlab_artifact_upload(const struct gitlab_artifact *a, struct gitlab_request *ret,
+int gitlab_artifact_upload(const struct gitlab_artifact *a, struct forge_request *ret,
 			   struct gitlab_multipart *ret_body, struct err *e)
 {
 	char boundary[64], type[128];
@@ -120,9 +109,9 @@ int gitlab_artifact_upload(const struct gitlab_artifact *a, struct gitlab_reques
 	snprintf(type, sizeof type, "multipart/form-data; boundary=%s", boundary);
 	*ret_body = (struct gitlab_multipart){ BUF(HEAD_BYTES), BUF(HEAD_BYTES) };
 	if (begin(ret, "POST", e) < 0 || upload_address(ret, a, e) < 0 ||
-	    add_header(ret, "JOB-TOKEN", a->token, e) < 0 ||
-	    add_header(ret, "Content-Type", type, e) < 0 ||
-	    add_header(ret, "Accept", "application/json", e) < 0)
+	    forge_request_header(ret, "JOB-TOKEN", a->token, e) < 0 ||
+	    forge_request_header(ret, "Content-Type", type, e) < 0 ||
+	    forge_request_header(ret, "Accept", "application/json", e) < 0)
 		return -1;
 	ret->stall_ms = ANSWER_WAIT_MS;
 	return multipart(ret_body, boundary, a->filename, e);
@@ -136,23 +125,26 @@ void gitlab_multipart_done(struct gitlab_multipart *m)
 
 /* --- down --------------------------------------------------------------------------------------- */
 
-static int add_range(struct gitlab_request *r, uint64_t from, struct err *e)
+/* An answer that is of something else than before begins at its beginning. */
+static int add_range(struct forge_request *r, const struct gitlab_artifact *a, struct err *e)
 {
 	char text[64];
-	if (!from)
+	if (!a->from)
 		return 0;
-	snprintf(text, sizeof text, "bytes=%" PRIu64 "-", from);
-	return add_header(r, "Range", text, e);
+	snprintf(text, sizeof text, "bytes=%" PRIu64 "-", a->from);
+	if (forge_request_header(r, "Range", text, e) < 0)
+		return -1;
+	return a->etag[0] == '"' ? forge_request_header(r, "If-Range", a->etag, e) : 0;
 }
 
-int gitlab_artifact_download(const struct gitlab_artifact *a, bool direct, uint64_t from,
-			     struct gitlab_request *ret, struct err *e)
+int gitlab_artifact_download(const struct gitlab_artifact *a, bool direct,
+			     struct forge_request *ret, struct err *e)
 {
 	if (begin(ret, "GET", e) < 0 || address(ret, a, e) < 0 ||
 	    (direct && buf_str(&ret->url, "?direct_download=true", e) < 0) ||
-	    add_header(ret, "JOB-TOKEN", a->token, e) < 0)
+	    forge_request_header(ret, "JOB-TOKEN", a->token, e) < 0)
 		return -1;
-	return add_range(ret, from, e);
+	return add_range(ret, a, e);
 }
 
 /* How long "scheme://host:port" is; 0 when there is none. */
@@ -168,10 +160,10 @@ static bool same_origin(const char *a, const char *b)
 	return n && n == origin_length(b) && strncasecmp(a, b, n) == 0;
 }
 
-int gitlab_artifact_follow(const struct gitlab_artifact *a, const char *location, uint64_t from,
-			   struct gitlab_request *ret, struct err *e)
+int gitlab_artifact_follow(const struct gitlab_artifact *a, const char *location,
+			   struct forge_request *ret, struct err *e)
 {
-	*ret = (struct gitlab_request){
+	*ret = (struct forge_request){
 		.method = "GET",
 		.url = BUF(URL_BYTES),
 		.timeout_ms = UPLOAD_MS,
@@ -180,9 +172,10 @@ int gitlab_artifact_follow(const struct gitlab_artifact *a, const char *location
 	};
 	if (buf_str(&ret->url, location, e) < 0)
 		return -1;
-	if (same_origin(a->url, location) && add_header(ret, "JOB-TOKEN", a->token, e) < 0)
+	if (same_origin(a->url, location) &&
+	    forge_request_header(ret, "JOB-TOKEN", a->token, e) < 0)
 		return -1;
-	return add_range(ret, from, e);
+	return add_range(ret, a, e);
 }
 
 /* --- answers ------------------------------------------------------------------------------------ */

@@ -5,7 +5,7 @@
 #ifndef PROTOCOL_GITLAB_ARTIFACTS_H
 #define PROTOCOL_GITLAB_ARTIFACTS_H
 
-#include "protocol/gitlab_wire.h"
+#include "protocol/forge.h"
 #include "protocol/http.h"
 
 /* url: as url_gitlab_base makes it. Empty texts are left out of the query. */
@@ -14,26 +14,28 @@ struct gitlab_artifact {
 	uint64_t job;
 	const char *type, *format, *expire_in;
 	const char *filename; /* its last part is what is sent */
+	uint64_t from;        /* of a download: bytes that are there already, to go on behind */
+	const char *etag;     /* what they are of; "" not known */
 };
 
 /* POST jobs/:id/artifacts. The body is head, the file, tail: one part of multipart/form-data. */
 struct gitlab_multipart {
 	struct buf head, tail;
 };
-int gitlab_artifact_upload(const struct gitlab_artifact *a, struct gitlab_request *ret,
+int gitlab_artifact_upload(const struct gitlab_artifact *a, struct forge_request *ret,
 			   struct gitlab_multipart *ret_body, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 void gitlab_multipart_done(struct gitlab_multipart *m) __attribute__((nonnull));
 
-/* GET jobs/:id/artifacts, of which from bytes are there already (0: all of it is wanted). direct: the
- * server may name the object store. Only url, token and job of a count. */
-int gitlab_artifact_download(const struct gitlab_artifact *a, bool direct, uint64_t from,
-			     struct gitlab_request *ret, struct err *e)
+/* GET jobs/:id/artifacts. direct: the server may name the object store. Of a, url, token, job, from
+ * and etag count. */
+int gitlab_artifact_download(const struct gitlab_artifact *a, bool direct,
+			     struct forge_request *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 /* The same from where the server pointed: the token goes along only if that is the coordinator's own
  * scheme, host and port. */
-int gitlab_artifact_follow(const struct gitlab_artifact *a, const char *location, uint64_t from,
-			   struct gitlab_request *ret, struct err *e)
+int gitlab_artifact_follow(const struct gitlab_artifact *a, const char *location,
+			   struct forge_request *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 enum gitlab_transfer {

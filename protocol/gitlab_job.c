@@ -111,26 +111,38 @@ static int take_image(const struct json_at *at, const struct json_row *row, void
 static const struct json_row artifact_rows[] = {
 	{ "name", json_take_text, ARTIFACT(name), .max = NAME_MAX_BYTES },
 	{ "artifact_type", json_take_line, ARTIFACT(type) },
+	{ "artifact_format", json_take_line, ARTIFACT(format) },
+	{ "expire_in", json_take_line, ARTIFACT(expire_in) },
 	{ "paths", json_take_texts, COUNTED(struct job_artifact, paths, npaths), .max = LIST_MAX },
+	{ "exclude", json_take_texts, COUNTED(struct job_artifact, excludes, nexcludes),
+	  .max = LIST_MAX },
 	{ "when", json_take_word, ARTIFACT(when), .more = whens },
 	{ "untracked", json_take_flag, ARTIFACT(untracked) },
 };
 static const struct json_table artifact_table = { TABLE(artifact_rows, struct job_artifact) };
 
+#define CACHE(field) .to = offsetof(struct job_cache, field)
 static const struct json_row cache_rows[] = {
-	{ "key", json_take_text, .to = offsetof(struct job_cache, key), .max = NAME_MAX_BYTES },
+	{ "key", json_take_text, CACHE(key), .max = NAME_MAX_BYTES },
+	{ "policy", json_take_text, CACHE(policy), .max = NAME_MAX_BYTES },
 	{ "paths", json_take_texts, COUNTED(struct job_cache, paths, npaths), .max = LIST_MAX },
-	{ "untracked", json_take_flag, .to = offsetof(struct job_cache, untracked) },
+	{ "fallback_keys", json_take_texts,
+	  COUNTED(struct job_cache, fallback_keys, nfallback_keys), .max = LIST_MAX },
+	{ "when", json_take_word, CACHE(when), .more = whens },
+	{ "untracked", json_take_flag, CACHE(untracked) },
 };
 static const struct json_table cache_table = { TABLE(cache_rows, struct job_cache) };
 
 static const struct json_row file_rows[] = {
 	{ "filename", json_take_line, .to = offsetof(struct job_dependency, file) },
+	{ "size", json_take_u64, .to = offsetof(struct job_dependency, size) },
 };
 static const struct json_table file_table = { TABLE(file_rows, struct job_dependency) };
 
 static const struct json_row dependency_rows[] = {
 	{ "id", json_take_u64, .to = offsetof(struct job_dependency, id), .min = 1 },
+	{ "token", json_take_line, .to = offsetof(struct job_dependency, token),
+	  .max = NAME_MAX_BYTES },
 	{ "name", json_take_line, .to = offsetof(struct job_dependency, name) },
 	{ "artifacts_file", json_take_object, .more = &file_table },
 };
@@ -302,6 +314,47 @@ static int fill_image(const struct filling *f, const struct json_at *at, struct 
 	return fill_text(f, &name, &job->image.name, e);
 }
 
+/* The arrays are our own and fresh, as the lists. */
+static int fill_artifacts(const struct filling *f, const struct json_at *at, struct job *job,
+			  struct err *e)
+{
+	struct json_at artifacts = json_at_key(at, "artifacts");
+	struct job_artifact *list;
+	memcpy(&list, &job->artifacts, sizeof list);
+	for (size_t i = 0; i < job->nartifacts; i++) {
+		struct json_at one = json_at_index(&artifacts, i);
+		struct json_at name = json_at_key(&one, "name");
+		struct json_at paths = json_at_key(&one, "paths");
+		struct json_at excludes = json_at_key(&one, "exclude");
+		if (fill_text(f, &name, &list[i].name, e) < 0 ||
+		    fill_texts(f, &paths, list[i].paths, e) < 0 ||
+		    fill_texts(f, &excludes, list[i].excludes, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int fill_caches(const struct filling *f, const struct json_at *at, struct job *job,
+		       struct err *e)
+{
+	struct json_at caches = json_at_key(at, "cache");
+	struct job_cache *list;
+	memcpy(&list, &job->caches, sizeof list);
+	for (size_t i = 0; i < job->ncaches; i++) {
+		struct json_at one = json_at_index(&caches, i);
+		struct json_at key = json_at_key(&one, "key");
+		struct json_at policy = json_at_key(&one, "policy");
+		struct json_at paths = json_at_key(&one, "paths");
+		struct json_at fallback = json_at_key(&one, "fallback_keys");
+		if (fill_text(f, &key, &list[i].key, e) < 0 ||
+		    fill_text(f, &policy, &list[i].policy, e) < 0 ||
+		    fill_texts(f, &paths, list[i].paths, e) < 0 ||
+		    fill_texts(f, &fallback, list[i].fallback_keys, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* FF_ENABLE_JOB_INPUTS_INTERPOLATION: on unless a variable says no. */
 static bool inputs_wanted(const struct job *job)
 {
@@ -320,7 +373,8 @@ static int fill_inputs(const struct json_at *at, struct job *job, struct arena *
 		return -1;
 	if (!inputs.value || !inputs_wanted(job))
 		return 0;
-	if (fill_steps(&f, at, job, e) < 0)
+	if (fill_steps(&f, at, job, e) < 0 || fill_artifacts(&f, at, job, e) < 0 ||
+	    fill_caches(&f, at, job, e) < 0)
 		return -1;
 	return fill_image(&f, at, job, e);
 }

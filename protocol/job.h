@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocol/job_files.h"
+
 enum {
 	JOB_TIMEOUT_MAX = 30 * 24 * 3600, /* seconds */
 	JOB_TIMEOUT_DEFAULT = 7200,       /* seconds, when the forge names none */
@@ -29,8 +31,6 @@ struct job_var {
 	bool raw;  /* value is never expanded */
 	bool file; /* the job gets the path of a file that holds value */
 };
-
-enum job_when { JOB_ON_SUCCESS, JOB_ON_FAILURE, JOB_ALWAYS };
 
 /* "script", "after_script", "release" …; name is [a-z0-9_-]+ or as it came, without control bytes. */
 struct job_step {
@@ -75,23 +75,6 @@ struct job_secret {
 };
 struct job_image {
 	const char *name; /* "" when the job asks for none */
-};
-struct job_artifact {
-	const char *name, *type;
-	const char *const *paths;
-	size_t npaths;
-	enum job_when when;
-	bool untracked;
-};
-struct job_cache {
-	const char *key;
-	const char *const *paths;
-	size_t npaths;
-	bool untracked;
-};
-struct job_dependency {
-	uint64_t id;
-	const char *name, *file; /* file: "" when it has no artifacts */
 };
 
 struct job {

@@ -128,32 +128,69 @@ static void start_fetcher(struct slot *s)
 		slot_refuse(s, why.msg);
 }
 
-static void start_packer(struct slot *s)
+/* One that joins the job's namespaces. */
+static void start_joined(struct slot *s, struct role *r, const char *name)
 {
 	static const char *const join[] = { "join", NULL };
 	struct err why = { 0 };
-	struct role_start start = { .name = "packer", .ids = "-", .args = join, .nfds = 3 };
+	struct role_start start = { .name = name, .ids = "-", .args = join, .nfds = 3 };
 	int fds[] = { -1, s->userns, s->mntns };
 	if (s->userns < 0)
 		slot_refuse(s, "there is no sandbox to work in");
-	else if (start_for_worker(s, &s->packer, &start, fds, &why) < 0)
+	else if (start_for_worker(s, r, &start, fds, &why) < 0)
 		slot_refuse(s, why.msg);
 }
+
+static void start_packer(struct slot *s)
+{
+	start_joined(s, &s->packer, "packer");
+}
+
+static void start_archiver(struct slot *s)
+{
+	start_joined(s, &s->archiver, "archiver");
+}
+
+static void start_carrier(struct slot *s)
+{
+	struct err why = { 0 };
+	char ids[PRIV_TEXT];
+	priv_role_text(&s->host->priv, PRIV_FETCHER, s->number, ids);
+	autofd settings = settings_fd(s->options->http_settings, &why);
+	struct role_start start = { .name = "carrier", .ids = ids, .nfds = 2 };
+	int fds[] = { -1, settings };
+	if (settings < 0 || start_for_worker(s, &s->carrier, &start, fds, &why) < 0)
+		slot_refuse(s, why.msg);
+}
+
+struct waiting_row {
+	uint32_t type;
+	size_t role;
+	void (*start)(struct slot *s);
+};
+
+static const struct waiting_row waiting_rows[] = {
+	{ GATE_FETCHER, offsetof(struct slot, fetcher), start_fetcher },
+	{ GATE_PACKER, offsetof(struct slot, packer), start_packer },
+	{ GATE_ARCHIVER, offsetof(struct slot, archiver), start_archiver },
+	{ GATE_CARRIER, offsetof(struct slot, carrier), start_carrier },
+};
 
 /* The role before it was let go by the worker and may not have ended yet: its end is waited for. */
 void slot_serve_waiting(struct slot *s)
 {
 	uint32_t type = s->waiting.type;
-	if (type == 0 || s->state > SLOT_RUNNING ||
-	    role_runs(type == GATE_FETCHER ? &s->fetcher : &s->packer))
+	size_t i = 0;
+	while (i < sizeof waiting_rows / sizeof *waiting_rows && waiting_rows[i].type != type)
+		i++;
+	if (i == sizeof waiting_rows / sizeof *waiting_rows || s->state > SLOT_RUNNING ||
+	    role_runs((struct role *)(void *)((char *)s + waiting_rows[i].role)))
 		return;
 	s->waiting.type = 0;
 	if (!s->options)
 		slot_refuse(s, "the registration of this job is no longer configured");
-	else if (type == GATE_FETCHER)
-		start_fetcher(s);
 	else
-		start_packer(s);
+		waiting_rows[i].start(s);
 }
 
 static int serve_fetcher(struct slot *s, struct msg *m, struct err *e)
@@ -170,12 +207,39 @@ static int serve_fetcher(struct slot *s, struct msg *m, struct err *e)
 	return 0;
 }
 
-static int serve_packer(struct slot *s, struct msg *m, struct err *e)
+/* A role that is asked for by its name alone. */
+static int serve_helper(struct slot *s, struct msg *m, struct err *e)
 {
 	if (msg_end(m, e) < 0)
 		return -1;
-	s->waiting.type = GATE_PACKER;
+	s->waiting.type = m->type;
 	slot_serve_waiting(s);
+	return 0;
+}
+
+/* Room for an archive on its way, on the disk that holds the jobs; it goes with its last fd. */
+static int spool_file(const struct slot *s, struct err *e)
+{
+	autofd fd = openat(s->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd_take(&fd);
+	fd = openat(s->dir, "spool", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || unlinkat(s->dir, "spool", 0) < 0)
+		return err_sys(e, "spool");
+	return fd_take(&fd);
+}
+
+static int serve_spool(struct slot *s, struct msg *m, struct err *e)
+{
+	struct err why = { 0 };
+	if (msg_end(m, e) < 0)
+		return -1;
+	autofd fd = spool_file(s, &why);
+	int grant = fd;
+	if (fd < 0)
+		slot_refuse(s, why.msg);
+	else
+		slot_grant(s, &grant, 1, NULL);
 	return 0;
 }
 
@@ -224,7 +288,10 @@ static const struct gate_row gate[GATE_TYPES] = {
 	[GATE_HELLO] = { "hello", ~0u, true, serve_hello },
 	[GATE_SANDBOX] = { "sandbox", IN(PREPARE) | IN(SECRETS), true, serve_sandbox },
 	[GATE_FETCHER] = { "fetcher", IN(SOURCES), false, serve_fetcher },
-	[GATE_PACKER] = { "packer", IN(SOURCES), false, serve_packer },
+	[GATE_PACKER] = { "packer", IN(SOURCES), false, serve_helper },
+	[GATE_ARCHIVER] = { "archiver", IN(SOURCES) | IN(UPLOAD), false, serve_helper },
+	[GATE_CARRIER] = { "carrier", IN(SOURCES) | IN(UPLOAD), false, serve_helper },
+	[GATE_SPOOL] = { "spool", IN(SOURCES) | IN(UPLOAD), false, serve_spool },
 	[GATE_KEEPER] = { "keeper", IN(PREPARE) | IN(SECRETS), true, serve_keeper },
 	[GATE_PHASE] = { "phase", ~0u, false, serve_phase },
 };

@@ -38,11 +38,11 @@ struct slot {
 	int log, events; /* to read */
 	int doorbell;    /* the one that rings for others: courier or exec */
 	const struct slot_options *options;
-	struct role worker, fetcher, packer, keeper;
+	struct role worker, fetcher, packer, keeper, archiver, carrier;
 	struct source socket; /* the worker's */
 	struct source keeper_socket;
 	struct slot_waiting {
-		uint32_t type; /* GATE_FETCHER or GATE_PACKER; 0 none */
+		uint32_t type; /* GATE_FETCHER … GATE_CARRIER; 0 none */
 		bool own;
 		char url[4096];
 	} waiting;               /* the request that waits for the end of the role before */

@@ -124,9 +124,36 @@ int slot_write_lost(int dir, const char *why, struct err *e)
 
 /* --- the processes ------------------------------------------------------------------------------ */
 
-static bool helpers_run(const struct slot *s)
+/* Of a slot; the keeper is another matter: it has to give back what was lent. */
+static const struct {
+	const char *name;
+	size_t offset;
+} helpers[] = {
+	{ "fetcher", offsetof(struct slot, fetcher) },
+	{ "packer", offsetof(struct slot, packer) },
+	{ "archiver", offsetof(struct slot, archiver) },
+	{ "carrier", offsetof(struct slot, carrier) },
+	{ "keeper", offsetof(struct slot, keeper) },
+};
+enum { HELPERS = sizeof helpers / sizeof *helpers, KEEPER = HELPERS - 1 };
+
+static struct role *helper(struct slot *s, size_t i)
 {
-	return role_runs(&s->fetcher) || role_runs(&s->packer) || role_runs(&s->keeper);
+	return (struct role *)(void *)((char *)s + helpers[i].offset);
+}
+
+static bool helpers_run(struct slot *s)
+{
+	bool any = false;
+	for (size_t i = 0; i < HELPERS; i++)
+		any |= role_runs(helper(s, i));
+	return any;
+}
+
+static void kill_helpers(struct slot *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		role_signal(helper(s, i), SIGKILL);
 }
 
 static void ring(struct slot *s)
@@ -185,9 +212,7 @@ static void patience_over(struct timer *t)
 {
 	struct slot *s = (struct slot *)(void *)((char *)t - offsetof(struct slot, patience));
 	log_warn("a role outlived its job and is killed", "job", s->name, NULL);
-	role_signal(&s->fetcher, SIGKILL);
-	role_signal(&s->packer, SIGKILL);
-	role_signal(&s->keeper, SIGKILL);
+	kill_helpers(s, HELPERS);
 }
 
 /* Its socket to init has closed with it: the sandbox is dying or dead. */
@@ -202,8 +227,7 @@ void slot_worker_ended(struct role *r, int status)
 	slot_box_forget(s);
 	s->state = SLOT_ENDING;
 	mend_journal(s);
-	role_signal(&s->fetcher, SIGKILL);
-	role_signal(&s->packer, SIGKILL);
+	kill_helpers(s, KEEPER);
 	s->patience.fire = patience_over;
 	loop_timer(s->host->loop, &s->patience, KEEPER_MS);
 	look_over(s);
@@ -212,17 +236,9 @@ void slot_worker_ended(struct role *r, int status)
 /* The slot that a helper belongs to, by which one it is. */
 static struct slot *slot_of_helper(struct role *r)
 {
-	static const struct {
-		const char *name;
-		size_t offset;
-	} rows[] = {
-		{ "fetcher", offsetof(struct slot, fetcher) },
-		{ "packer", offsetof(struct slot, packer) },
-		{ "keeper", offsetof(struct slot, keeper) },
-	};
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (strcmp(rows[i].name, r->name) == 0)
-			return (struct slot *)(void *)((char *)r - rows[i].offset);
+	for (size_t i = 0; i < HELPERS; i++)
+		if (strcmp(helpers[i].name, r->name) == 0)
+			return (struct slot *)(void *)((char *)r - helpers[i].offset);
 	return NULL;
 }
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.forge.faults import Fault
 from tests.forge.gitlab_api import Api
+from tests.forge.gitlab_artifacts import ObjectStore
 from tests.forge.gitlab_jobs import Job
 from tests.forge.gitlab_payload import payload as build_payload
 from tests.forge.gitlab_runners import Runner, Runners
@@ -50,6 +51,8 @@ class GitLab:
         self.jobs: list[Job] = []
         self.update_interval = 3
         self.trace_limit = 100 << 20
+        self.max_artifacts_size = 100 << 20
+        self.object_store: ObjectStore | None = None
         self.default_runner = self.add_runner()
         tls: ssl.SSLContext | None = tls_context(cert, key, client_ca) if cert and key else None
         self.httpd = Httpd(Api(self).answer, port, tls, host)

@@ -283,5 +283,6 @@ class Api:
     def download(self, request: Request, job_id: int) -> Reply:
         job = self.gitlab.job(job_id)
         if job is None or request.header("JOB-TOKEN") != job.token:
+            self.gitlab.violation(request, "unknown job or wrong token")
             return forbidden()
-        return artifacts_download(job)
+        return artifacts_download(self.gitlab, request, job)

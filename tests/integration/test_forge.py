@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import ssl
 import subprocess
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -298,11 +300,32 @@ def test_artifacts_go_up_and_down(gitlab, client):
     payload = client.take()
     client.update(payload, "running")
     head = {"JOB-TOKEN": payload["token"]}
-    body = b'--xx\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\nPK\x03\x04--xx\r\n--xx--\r\n'
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a", "--xx")
+    data = packed.getvalue()
+    body = b'--xx\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\n' + data + b'\r\n--xx--\r\n'
     up = client.call("POST", f"jobs/{job.id}/artifacts?artifact_format=zip", body,
                      {**head, "Content-Type": "multipart/form-data; boundary=xx"})
     assert up.status == 201 and job.artifacts[0]["filename"] == "a.zip"
-    assert client.call("GET", f"jobs/{job.id}/artifacts", None, head).body == b"PK\x03\x04--xx"
+    assert client.call("GET", f"jobs/{job.id}/artifacts", None, head).body == data
+    part = client.call("GET", f"jobs/{job.id}/artifacts", None, {**head, "Range": "bytes=5-8"})
+    assert part.status == 206 and part.body == data[5:9]
+
+
+@pytest.mark.violations
+@pytest.mark.parametrize("query, name", [
+    ("artifact_format=raw", "a"), ("artifact_type=junit", "a.zip"), ("artifact_type=nonsense", "a.zip"),
+    ("expire_in=soon", "a.zip"), ("more=1", "a.zip"), ("", "a.gz"), ("", "d/a.zip"), ("artifact_format=gzip", "a.gz"),
+])
+def test_bad_artifacts_are_noticed(gitlab, client, query, name):
+    gitlab.queue()
+    payload = client.take()
+    client.update(payload, "running")
+    body = f'--xx\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\nPK--xx\r\n--xx--\r\n'.encode()
+    up = client.call("POST", f"jobs/{payload['id']}/artifacts?{query}", body,
+                     {"JOB-TOKEN": payload["token"], "Content-Type": "multipart/form-data; boundary=xx"})
+    assert up.status == 400 and gitlab.violations
 
 
 def test_pipeline_runs_stage_after_stage(gitlab, client):

@@ -1,0 +1,54 @@
+/*
+ * The messages of an archiver (role courser-archiver): it packs and unpacks archives of a job's tree
+ * from within the job's user and mount namespaces, as the job's uid, with no network.
+ *
+ * argv: role, "-", "join". fds of the role: 3 the worker, 4 the job's user namespace, 5 its mount
+ * namespace.
+ *
+ * ARCHIVER_PACK   u32 piped; fds: parcel (executor/parcel.h), spool, and if piped the pipe of its
+ *                 notices (executor/spool.h)
+ * ARCHIVER_UNPACK str tree; fd: archive
+ * ARCHIVER_LINE   u32 enum say_style; str text     any number
+ * ARCHIVER_FOUND  u64 n                            of PACK: what will be packed; 0: nothing is written
+ * ARCHIVER_DONE   u64 files, bytes, size           of content; size: of the archive
+ * ARCHIVER_FAILED u32 enum sources_fault; str text
+ * It answers one request after another and ends with EOF.
+ */
+#ifndef EXECUTOR_ARCHIVER_H
+#define EXECUTOR_ARCHIVER_H
+
+#include "base/msg.h"
+#include "executor/fetch.h"
+#include "executor/say.h"
+
+enum archiver_type {
+	ARCHIVER_PACK = 1,
+	ARCHIVER_UNPACK,
+	ARCHIVER_LINE = 64,
+	ARCHIVER_FOUND,
+	ARCHIVER_DONE,
+	ARCHIVER_FAILED
+};
+
+struct archiver_result {
+	uint64_t files, bytes, size;
+};
+
+/* The role's side. Each says its lines and its end to sock; -1: the worker cannot be told. fds stay the
+ * caller's. */
+int archiver_pack(int sock, int parcel, int spool, int pipe, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+int archiver_unpack(int sock, const char *tree, int archive, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* Messages to the worker wait when it is slow. */
+int archiver_say(int sock, enum say_style style, struct err *e, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5), nonnull, warn_unused_result));
+int archiver_done(int sock, const struct archiver_result *r, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+int archiver_failed(int sock, const struct err *why, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+int archiver_found(int sock, uint64_t n, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+#endif

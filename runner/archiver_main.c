@@ -1,0 +1,100 @@
+/*
+ * courser-archiver: packs and unpacks archives of a job's tree from within the job's namespaces
+ * (executor/archiver.h is the contract). A role of its own beside the packer: what it links would slow
+ * every checkout down. What it can touch is what the job can touch.
+ */
+#include "base/coverage.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "executor/archiver.h"
+#include "executor/git_lib.h"
+#include "sandbox/confine.h"
+
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { FD_WORKER = 3, FD_USERNS, FD_MNTNS };
+
+static int confine(struct err *e)
+{
+	static const struct confine_path paths[] = {
+		{ AT_FDCWD, "/", CONFINE_READ | CONFINE_WRITE },
+	};
+	struct confine c = {
+		.profile = "packer",
+		.paths = paths,
+		.npaths = sizeof paths / sizeof *paths,
+		.nofile = 4096,
+	};
+	if (confine_join(FD_USERNS, FD_MNTNS, e) < 0)
+		return -1;
+	return confine_role(&c, e);
+}
+
+static int pack(struct msg *m, struct err *e)
+{
+	bool piped = msg_get_u32(m) != 0;
+	autofd parcel = msg_get_fd(m);
+	autofd spool = msg_get_fd(m);
+	autofd pipe = piped ? msg_get_fd(m) : -1;
+	if (msg_end(m, e) < 0)
+		return -1;
+	return archiver_pack(FD_WORKER, parcel, spool, pipe, e);
+}
+
+static int unpack(struct msg *m, struct err *e)
+{
+	const char *tree = msg_get_str(m);
+	autofd archive = msg_get_fd(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	return archiver_unpack(FD_WORKER, tree, archive, e);
+}
+
+struct verb {
+	uint32_t type;
+	int (*run)(struct msg *m, struct err *e);
+};
+
+static int run(struct err *e)
+{
+	static const struct verb verbs[] = {
+		{ ARCHIVER_PACK, pack },
+		{ ARCHIVER_UNPACK, unpack },
+	};
+	for (;;) {
+		automsg m;
+		int r = msg_recv(FD_WORKER, &m, e);
+		if (r <= 0)
+			return r;
+		size_t i = 0, n = sizeof verbs / sizeof *verbs;
+		while (i < n && verbs[i].type != m.type)
+			i++;
+		if (i == n)
+			return err_set(e, EPROTO, "message %u", m.type);
+		if (verbs[i].run(&m, e) < 0)
+			return -1;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = { 0 };
+	log_setup("archiver", LOG_INFO);
+	umask(022);
+	signal(SIGPIPE, SIG_IGN);
+	/* names in archives are UTF-8, or bytes that are kept */
+	if (argc < 3 || strcmp(argv[2], "join") != 0)
+		err_set(&e, EINVAL, "usage: courser-archiver - join");
+	else if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		err_set(&e, ENOENT, "no locale C.UTF-8");
+	else if (git_lib_init(&e) == 0 && confine(&e) == 0)
+		(void)!run(&e);
+	if (e.code)
+		log_line(LOG_ERROR, "archiver ends", "error", e.msg, NULL);
+	coverage_flush();
+	return e.code != 0;
+}
