@@ -13,6 +13,7 @@
  * step_start  name                  a step begins
  * step_end    name code             a step has ended: exit status, or 128 + signal
  * note        text                  something an operator should know
+ * denied      call times
  * verdict     state reason exit fault text
  * end                               nothing follows: the log is whole
  *

@@ -33,10 +33,42 @@ static void take_event(struct worker_box *b, const struct sandbox_event *ev)
 		b->event(b->arg, ev);
 }
 
+/* --- what is refused within ----------------------------------------------------------------------- */
+
+static void stop_listening(struct worker_box *b)
+{
+	if (b->refused.fd < 0)
+		return;
+	loop_unwatch(b->loop, &b->refused);
+	fd_close(&b->refused.fd);
+}
+
+static void call_waits(struct source *s, uint32_t events)
+{
+	struct worker_box *b = (struct worker_box *)(void *)((char *)s -
+							     offsetof(struct worker_box, refused));
+	char call[SANDBOX_CALL];
+	struct err e = { 0 };
+	int r = events & EPOLLIN ? sandbox_refuse(s->fd, call, &e) : -1;
+	if (r > 0)
+		denials_add(&b->denials, call);
+	if (r < 0 || b->denials.total >= DENIALS_MAX)
+		stop_listening(b);
+}
+
+/* With READY; who cannot listen lets go, and the kernel answers alone. */
+static void take_listener(struct worker_box *b, struct msg *m)
+{
+	struct err e = { 0 };
+	b->refused = (struct source){ .fd = msg_get_fd(m), .ready = call_waits };
+	if (b->refused.fd >= 0 && loop_watch(b->loop, &b->refused, EPOLLIN, &e) < 0)
+		fd_close(&b->refused.fd);
+}
+
 static void init_ready(struct source *s, uint32_t events)
 {
 	struct worker_box *b = of_source(s);
-	struct sandbox_event ev;
+	struct sandbox_event ev = { 0 };
 	struct err e = { 0 };
 	automsg m;
 	(void)events;
@@ -51,6 +83,8 @@ static void init_ready(struct source *s, uint32_t events)
 		log_warn("init", "err", e.msg, NULL);
 	else
 		take_event(b, &ev);
+	if (ev.what == SANDBOX_INIT_READY && b->refused.fd < 0)
+		take_listener(b, &m);
 }
 
 static const char *origin_of(struct worker *w, char *out, size_t size)
@@ -121,6 +155,8 @@ int worker_box_open(struct worker *w, struct err *e)
 	if (w->box_notes[0] &&
 	    journal_event(&w->journal, e, "note", "text", w->box_notes, NULL) < 0)
 		return -1;
+	b->loop = w->loop;
+	b->refused.fd = -1;
 	b->src = (struct source){ .fd = b->init, .ready = init_ready };
 	if (loop_watch(w->loop, &b->src, EPOLLIN, e) < 0)
 		return -1;
@@ -245,6 +281,7 @@ void worker_box_close(struct worker *w)
 		return;
 	b->event = NULL;
 	wipe(w);
+	stop_listening(b);
 	loop_unwatch(w->loop, &b->src);
 	fd_close(&b->init);
 	b->src.fd = -1;

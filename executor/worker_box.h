@@ -3,14 +3,18 @@
 #define EXECUTOR_WORKER_BOX_H
 
 #include "base/loop.h"
+#include "executor/denials.h"
 #include "sandbox/sandbox.h"
 
 struct worker;
 
 struct worker_box {
-	int init;          /* socket of courser-init, -1 none */
-	int pidfd;         /* of courser-init: readable when the sandbox is empty */
-	struct source src; /* of init */
+	int init;              /* socket of courser-init, -1 none */
+	int pidfd;             /* of courser-init: readable when the sandbox is empty */
+	struct source src;     /* of init */
+	struct source refused; /* the listener of calls that are refused within; fd -1 none */
+	struct denials denials;
+	struct loop *loop;
 	bool ready, dead;
 	void (*event)(void *arg, const struct sandbox_event *ev); /* NULL: nobody is interested */
 	void *arg;

@@ -36,12 +36,32 @@ static void say_times(struct worker *w)
 		    buf_cstr(&b), (unsigned long long)(mille / 10), (unsigned)(mille % 10));
 }
 
+static void say_denied(struct worker *w)
+{
+	struct err e = { 0 };
+	autobuf b = BUF(TEXT_MAX);
+	if (w->box.denials.total && denials_text(&w->box.denials, &b, &e) == 0)
+		joblog_sayf(&w->log, SAY_PLAIN, "Sandbox: denied: %s", buf_cstr(&b));
+}
+
+static int record_denied(struct worker *w, struct err *e)
+{
+	const struct denials *d = &w->box.denials;
+	char times[STR_NUM];
+	for (size_t i = 0; i < d->n; i++)
+		if (journal_event(&w->journal, e, "denied", "call", d->rows[i].call, "times",
+				  str_num(times, d->rows[i].times), NULL) < 0)
+			return -1;
+	return 0;
+}
+
 static void say_verdict(struct worker *w)
 {
 	const struct verdict *v = &w->verdict;
 	bool ours = verdict_fault(v) == FAULT_INFRA || verdict_fault(v) == FAULT_CONFIG;
 	if (w->settings.network[0])
 		joblog_sayf(&w->log, SAY_PLAIN, "Sandbox: network profile %s", w->settings.network);
+	say_denied(w);
 	if (v->ending == ENDING_SUCCESS) {
 		joblog_say(&w->log, SAY_NOTICE, "Job succeeded");
 		return;
@@ -63,7 +83,8 @@ static int close_journal(struct worker *w, struct err *e)
 	if (verdict_text(v, &text, e) < 0 || joblog_redact(&w->log, &text, e) < 0)
 		return -1;
 	if (journal_event(&w->journal, e, "timing", "name", "total", "ms",
-			  str_num(total, total_ms(w)), NULL) < 0)
+			  str_num(total, total_ms(w)), NULL) < 0 ||
+	    record_denied(w, e) < 0)
 		return -1;
 	if (journal_event(&w->journal, e, "verdict", "state", verdict_state(v), "reason",
 			  reason[0] ? w->forge->reason(reason, w->job) : "", "exit",

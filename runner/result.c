@@ -34,13 +34,24 @@ static int phases(const struct slot_result *r, struct buf *out, struct err *e)
 	return 0;
 }
 
+static int denied(const struct denials *d, struct buf *out, struct err *e)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (buf_str(out, i ? ", " : "", e) < 0 ||
+		    str_json(out, d->rows[i].call, strlen(d->rows[i].call), e) < 0 ||
+		    buf_printf(out, e, ": %u", d->rows[i].times) < 0)
+			return -1;
+	return 0;
+}
+
 int result_text(const struct slot_result *r, struct buf *out, struct err *e)
 {
 	if (buf_char(out, '{', e) < 0 || member(out, "state", r->state, e) < 0 ||
 	    member(out, "failure_reason", r->reason, e) < 0 ||
 	    buf_printf(out, e, "\"exit_code\": %d, ", r->exit_code) < 0 ||
 	    member(out, "fault", r->fault, e) < 0 || member(out, "verdict", r->text, e) < 0 ||
-	    buf_str(out, "\"phases\": {", e) < 0 || phases(r, out, e) < 0)
+	    buf_str(out, "\"denied\": {", e) < 0 || denied(&r->denied, out, e) < 0 ||
+	    buf_str(out, "}, \"phases\": {", e) < 0 || phases(r, out, e) < 0)
 		return -1;
 	return buf_str(out, "}}\n", e);
 }

@@ -33,6 +33,16 @@ static void take_timing(const struct journal_record *rec, struct slot_result *re
 	}
 }
 
+static void take_denied(const struct journal_record *rec, struct slot_result *ret)
+{
+	struct denials *d = &ret->denied;
+	uint64_t times;
+	if (d->n == DENIALS_CALLS || !str_u64(journal_get(rec, "times"), UINT32_MAX, &times))
+		return;
+	snprintf(d->rows[d->n].call, SANDBOX_CALL, "%s", journal_get(rec, "call"));
+	d->rows[d->n++].times = (uint32_t)times;
+}
+
 static void take_verdict(const struct journal_record *rec, struct slot_result *ret)
 {
 	uint64_t code = 0;
@@ -58,6 +68,8 @@ int slot_result(int events, struct slot_result *ret, struct err *e)
 			continue;
 		if (strcmp(rec.kind, "timing") == 0)
 			take_timing(&rec, ret);
+		else if (strcmp(rec.kind, "denied") == 0)
+			take_denied(&rec, ret);
 		else if (strcmp(rec.kind, "verdict") == 0)
 			take_verdict(&rec, ret);
 		else if (strcmp(rec.kind, "end") == 0)

@@ -2,6 +2,7 @@
 #ifndef RUNNER_SLOT_END_H
 #define RUNNER_SLOT_END_H
 
+#include "executor/denials.h"
 #include "runner/slot.h"
 
 /* role_start's ended callbacks. */
@@ -15,6 +16,7 @@ struct slot_result {
 	int exit_code;
 	uint64_t ms[PHASES + 1]; /* the last is the total */
 	bool timed[PHASES + 1];
+	struct denials denied;
 };
 int slot_result(int events, struct slot_result *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));

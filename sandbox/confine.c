@@ -113,7 +113,7 @@ static int confine_files(const struct confine *c, struct err *e)
 static int confine_calls(const struct confine *c, struct err *e)
 {
 	struct seccomp_filter p;
-	if (seccomp_build(c->profile, &p, e) < 0)
+	if (seccomp_build(c->profile, SECCOMP_SILENT, &p, e) < 0)
 		return -1;
 	int r = seccomp_install(&p, e);
 	seccomp_done(&p);

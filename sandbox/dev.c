@@ -112,7 +112,8 @@ int dev_proc(struct setup *s, struct err *e)
 {
 	if (mount("proc", "proc", "proc", SAFE, NULL) < 0)
 		return err_sys(e, "/proc");
-	no_user_namespaces(s);
+	if (s->spec->profile != SANDBOX_PROFILE_NESTED)
+		no_user_namespaces(s);
 	if (mask(masked, sizeof masked / sizeof *masked, e) < 0)
 		return -1;
 	if (mount("proc/sys", "proc/sys", NULL, MS_BIND, NULL) < 0 ||

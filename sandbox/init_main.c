@@ -38,8 +38,9 @@ static struct {
 	} running[SANDBOX_STEPS];
 } init;
 
-/* Waits for room: nothing may be lost, and a worker that does not read loses only its own time. */
-static int say(const struct sandbox_event *ev, struct err *e)
+/* Waits for room: nothing may be lost, and a worker that does not read loses only its own time. The fd goes
+ * along if it is not -1. */
+static int say_with(const struct sandbox_event *ev, int fd, struct err *e)
 {
 	struct pollfd p = { .fd = WORKER, .events = POLLOUT };
 	automsg m;
@@ -49,6 +50,8 @@ static int say(const struct sandbox_event *ev, struct err *e)
 	msg_put_u32(&m, ev->signalled);
 	msg_put_u32(&m, ev->code);
 	msg_put_str(&m, ev->text ? ev->text : "");
+	if (fd >= 0)
+		msg_put_fd(&m, fd);
 	while (msg_send(WORKER, &m, e) < 0) {
 		if (e->code != EAGAIN)
 			return -1;
@@ -56,6 +59,11 @@ static int say(const struct sandbox_event *ev, struct err *e)
 			return err_sys(e, "poll");
 	}
 	return 0;
+}
+
+static int say(const struct sandbox_event *ev, struct err *e)
+{
+	return say_with(ev, -1, e);
 }
 
 static int say_error(uint32_t id, const struct err *why, struct err *e)
@@ -211,15 +219,22 @@ static int serve(struct err *e)
 	return err_set(e, EPROTO, "message %u", m.type);
 }
 
-static int run(struct err *e)
+/* The listener of our own filter is the worker's: nobody in here shall answer. */
+static int say_ready(const char *listener, struct err *e)
+{
+	struct sandbox_event ready = { .what = SANDBOX_INIT_READY };
+	autofd fd = listener ? (int)strtol(listener, NULL, 10) : -1;
+	return say_with(&ready, fd, e);
+}
+
+static int run(const char *listener, struct err *e)
 {
 	sigset_t mask;
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	autofd signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	struct sandbox_event ready = { .what = SANDBOX_INIT_READY };
-	if (signals < 0 || say(&ready, e) < 0)
+	if (say_ready(listener, e) < 0 || signals < 0)
 		return -1;
 	for (;;) {
 		struct pollfd p[2] = { { .fd = WORKER, .events = POLLIN },
@@ -235,10 +250,10 @@ static int run(struct err *e)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct err e = { 0 };
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || fcntl(WORKER, F_SETFD, FD_CLOEXEC) < 0)
 		return 1;
-	return run(&e) < 0;
+	return run(argc > 1 ? argv[1] : NULL, &e) < 0;
 }

@@ -129,6 +129,10 @@ static int allow_all(const struct landlock *l, const struct sandbox_spec *p, str
 int landlock_setup(struct setup *s, struct err *e)
 {
 	struct landlock l;
+	if (s->spec->profile == SANDBOX_PROFILE_NESTED) {
+		setup_note(s, "landlock: not used, it would forbid the mounts of profile nested");
+		return 0;
+	}
 	if (landlock_new(&l, true, e) < 0)
 		return -1;
 	if (l.abi < ABI_KNOWN)

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/msg.h"
+#include "base/str.h"
 #include "sandbox/idmap.h"
 #include "sandbox/mounts.h"
 
@@ -26,7 +27,7 @@ void order_init(struct order *o)
 	memset(o, 0, sizeof *o);
 	o->init = o->control = o->sync = o->userns = o->mntns = -1;
 	o->child = (struct ns_child){ -1, -1 };
-	o->setup.root = -1;
+	o->setup.root = o->setup.listener = -1;
 	memset(o->setup.trees, -1, sizeof o->setup.trees);
 }
 
@@ -49,8 +50,9 @@ int order_sources(struct order *o, struct order_means *with, struct err *e)
 	o->setup.spec = &o->spec;
 	o->setup.fds = o->fds;
 	o->setup.hidden = &with->hidden;
-	o->setup.seccomp = &with->seccomp;
-	if (idmap_prepare(&o->spec, e) < 0 || etc_refresh(&with->hidden, e) < 0)
+	o->setup.seccomp = seccomp_job((enum sandbox_profile)o->spec.profile, e);
+	if (!o->setup.seccomp || idmap_prepare(&o->spec, e) < 0 ||
+	    etc_refresh(&with->hidden, e) < 0)
 		return -1;
 	if (mounts_open_sources(&o->setup, true, &deferred) < 0)
 		return err_set(e, deferred.code, "%s", deferred.msg);
@@ -77,14 +79,17 @@ static void report(int sync, char kind, const char *text)
 	(void)ignored;
 }
 
-/* 0, 1, 2 and its socket; everything else goes when it is executed. */
+/* 0, 1, 2, its socket and the listener of its filter; everything else goes when it is executed. */
 static int exec_init(const struct order *o, int init)
 {
 	autofd null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	char *argv[] = { (char[]){ "courser-init" }, NULL };
+	char listener[STR_NUM];
+	char *argv[] = { (char[]){ "courser-init" }, o->setup.listener < 0 ? NULL : listener,
+			 NULL };
 	char *envp[] = { NULL };
 	sigset_t none;
 	sigemptyset(&none);
+	str_num(listener, (uint64_t)o->setup.listener);
 	if (null < 0 || setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return -1;
 #ifdef COURSER_SANITIZED
@@ -96,6 +101,8 @@ static int exec_init(const struct order *o, int init)
 		if (dup2(null, i) < 0)
 			return -1;
 	if (dup2(o->control, CONTROL) < 0 || close_range(CONTROL + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+		return -1;
+	if (o->setup.listener >= 0 && fcntl(o->setup.listener, F_SETFD, 0) < 0)
 		return -1;
 	return (int)syscall(SYS_execveat, init, "", argv, envp, AT_EMPTY_PATH);
 }

@@ -13,7 +13,6 @@ enum { ORDER_REPORT = 1024 };
 /* What all are made with. */
 struct order_means {
 	int init; /* courser-init, sealed: no job can write what it runs as */
-	struct seccomp_filter seccomp;
 	struct etc_hidden hidden;
 	struct stage stage;
 };

@@ -136,7 +136,8 @@ int sandbox_init_event(struct msg *m, struct sandbox_event *ret, struct err *e)
 	ev.signalled = msg_get_u32(m) != 0;
 	ev.code = msg_get_u32(m);
 	ev.text = msg_get_str(m);
-	if (msg_end(m, e) < 0)
+	bool listener = ev.what == SANDBOX_INIT_READY && m->nfds == 1;
+	if (!(listener && !m->bad && m->at == m->body.len) && msg_end(m, e) < 0)
 		return err_wrap(e, "init");
 	*ret = ev;
 	return 0;

@@ -72,11 +72,10 @@ struct sandbox_run {
 	uint32_t id;             /* comes back in STARTED, ENDED and ERROR */
 	const char *const *argv; /* ended by NULL; at most SANDBOX_ARGS */
 	const char *cwd;
-	int env;    /* memfd: "K=V\0K=V\0" */
-	int script; /* memfd, or -1 */
-	const char
-		*script_name; /* with script: written to SANDBOX_SCRIPTS/script_name, mode 0700 */
-	int out, err;         /* what becomes 1 and 2; may be the same */
+	int env;                 /* memfd: "K=V\0K=V\0" */
+	int script;              /* memfd, or -1 */
+	const char *script_name; /* with script: written to SANDBOX_SCRIPTS/…, mode 0700 */
+	int out, err;            /* what becomes 1 and 2; may be the same */
 };
 
 /* Start it. Answered by STARTED or ERROR with its id. The fds stay the caller's. */
@@ -90,11 +89,8 @@ int sandbox_init_signal(int sock, int sig, struct err *e)
 /* Ask for what is running; answered by PROCESSES. */
 int sandbox_init_list(int sock, struct err *e) __attribute__((nonnull, warn_unused_result));
 
-/*
- * End what runs and delete what is in the directory path: from inside, as the job, so that nothing
- * can be reached that the job could not reach. Answered by WIPED, with why not all of it went in
- * text, "" if it did.
- */
+/* End what runs and delete what is in the directory path: from inside, as the job, so that nothing can be
+ * reached that the job could not. Answered by WIPED; its text says why not all went, "" if it did. */
 int sandbox_init_wipe(int sock, const char *path, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
@@ -105,11 +101,19 @@ struct sandbox_event {
 	uint32_t pid;               /* STARTED: inside */
 	bool signalled;             /* ENDED: code is a signal, else an exit code */
 	uint32_t code;
-	const char *
-		text; /* PROCESSES: "pid\tcommand line\n"…; FILE_DONE: name; ERROR, WIPED: why; else "" */
+	/* PROCESSES: "pid\tcommand line\n"…; FILE_DONE: name; ERROR, WIPED: why; else "" */
+	const char *text;
 };
 
+/* READY may bring an fd, still in m then: the listener of the calls that are refused within. Who does not take
+ * it (msg_get_fd) closes it with m, and they are refused without being counted, as "unknown" (ENOSYS). */
 int sandbox_init_event(struct msg *m, struct sandbox_event *ret, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* The listener is readable: refuse the call that waits (EPERM) and put its name into call. 1; 0 who asked is gone;
+ * -1 nobody can ask any more. Never blocks when it is readable. */
+enum { SANDBOX_CALL = 32 };
+int sandbox_refuse(int listener, char call[SANDBOX_CALL], struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 #endif

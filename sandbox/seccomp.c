@@ -32,13 +32,15 @@ static const struct seccomp_profile *find(const char *name)
 	return NULL;
 }
 
-int seccomp_build(const char *profile, struct seccomp_filter *ret, struct err *e)
+int seccomp_build(const char *profile, enum seccomp_audit audit, struct seccomp_filter *ret,
+		  struct err *e)
 {
 	static struct seccomp_program p;
 	const struct seccomp_profile *table = find(profile);
 	if (!table)
 		return err_set(e, EINVAL, "no seccomp profile %s", profile);
 	p.n = 0;
+	p.refused = audit == SECCOMP_TOLD ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | EPERM;
 	seccomp_emit_head(&p, table->otherwise);
 	seccomp_emit_arguments(&p, table);
 	seccomp_emit_calls(&p, table);
@@ -65,7 +67,36 @@ int seccomp_install(const struct seccomp_filter *f, struct err *e)
 	return 0;
 }
 
+int seccomp_listen(const struct seccomp_filter *f, struct err *e)
+{
+	int fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			      SECCOMP_FILTER_FLAG_NEW_LISTENER, &f->program);
+	return fd < 0 ? err_sys(e, "filter with a listener") : fd;
+}
+
+const struct seccomp_job *seccomp_job(enum sandbox_profile profile, struct err *e)
+{
+	static const char *const names[SANDBOX_PROFILES] = {
+		[SANDBOX_PROFILE_DEFAULT] = "job",
+		[SANDBOX_PROFILE_STRICT] = "job-strict",
+		[SANDBOX_PROFILE_NESTED] = "job-nested",
+	};
+	static struct seccomp_job built[SANDBOX_PROFILES];
+	struct seccomp_job *j = &built[profile];
+	if (!j->silent.program.filter &&
+	    seccomp_build(names[profile], SECCOMP_SILENT, &j->silent, e) < 0)
+		return NULL;
+	if (!j->told.program.filter && seccomp_build(names[profile], SECCOMP_TOLD, &j->told, e) < 0)
+		return NULL;
+	return j;
+}
+
 int seccomp_setup(struct setup *s, struct err *e)
 {
-	return seccomp_install(s->seccomp, e);
+	struct err no_listener = { 0 };
+	s->listener = seccomp_listen(&s->seccomp->told, &no_listener);
+	if (s->listener >= 0)
+		return 0;
+	setup_note(s, "refused system calls are not counted: %s", no_listener.msg);
+	return seccomp_install(&s->seccomp->silent, e);
 }

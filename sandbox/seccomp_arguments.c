@@ -2,6 +2,7 @@
 
 #include "sandbox/seccomp.h"
 
+#include <errno.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
@@ -52,7 +53,8 @@ static void emit_row(struct seccomp_program *p, const struct seccomp_argument *a
 		seccomp_emit_jump(p, test, a->values[i], (uint8_t)(a->nvalues - i), 0);
 	if (a->test != SECCOMP_ONLY_THESE)
 		seccomp_emit(p, BPF_JMP | BPF_JA, 1);
-	seccomp_emit(p, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | a->error);
+	seccomp_emit(p, BPF_RET | BPF_K,
+		     a->error == EPERM ? p->refused : SECCOMP_RET_ERRNO | a->error);
 	close_jumps(p, first);
 }
 
@@ -82,13 +84,21 @@ static bool is_allowed(const struct seccomp_profile *p, const char *call)
 	return p->otherwise == SECCOMP_RET_ALLOW;
 }
 
+static bool is_checked(const struct seccomp_profile *p, const char *call)
+{
+	/* Whoever may unshare may clone with the same flags. */
+	if (strcmp(call, "clone") == 0 && is_allowed(p, "unshare"))
+		return false;
+	return is_allowed(p, call);
+}
+
 void seccomp_emit_arguments(struct seccomp_program *p, const struct seccomp_profile *profile)
 {
 	for (size_t i = 0; i < seccomp_narguments;) {
 		const char *call = seccomp_arguments[i].call;
 		int number;
 		bool known;
-		if (seccomp_number(call, &number, &known) && is_allowed(profile, call))
+		if (seccomp_number(call, &number, &known) && is_checked(profile, call))
 			i = emit_call(p, i, number);
 		else
 			i++;

@@ -98,7 +98,8 @@ static size_t length(size_t n)
 static void emit_ranges(struct seccomp_program *p, const struct range *r, size_t n)
 {
 	if (n == 1) {
-		seccomp_emit(p, BPF_RET | BPF_K, r->answer);
+		seccomp_emit(p, BPF_RET | BPF_K,
+			     r->answer == SECCOMP_REFUSED ? p->refused : r->answer);
 		return;
 	}
 	size_t half = n / 2, left = length(half);

@@ -13,7 +13,8 @@ enum { SECCOMP_INSNS = BPF_MAXINSNS };
 
 struct seccomp_program {
 	struct sock_filter at[SECCOMP_INSNS];
-	size_t n; /* beyond SECCOMP_INSNS: it did not fit */
+	size_t n;         /* beyond SECCOMP_INSNS: it did not fit */
+	uint32_t refused; /* what SECCOMP_REFUSED becomes */
 };
 
 /* Add an instruction; a jump counts from the one after it. */

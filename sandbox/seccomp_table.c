@@ -140,20 +140,65 @@ static const char *const job_refused[] = {
 	"acct", "settimeofday", "clock_settime", "stime", "quotactl", "quotactl_fd",
 	"sethostname", "setdomainname", "syslog", "fanotify_init", "open_by_handle_at",
 	"lookup_dcookie", "vhangup", "nfsservctl", "process_madvise", "kcmp", "pidfd_getfd",
+	"lsm_set_self_attr", NULL
+};
+
+/* As well, but of no interest: hints about memory, and questions that have another answer. */
+static const char *const job_quiet[] = {
 	"move_pages", "migrate_pages", "mbind", "set_mempolicy", "set_mempolicy_home_node",
-	"statmount", "listmount", "lsm_set_self_attr", "ustat", "sysfs", NULL
+	"statmount", "listmount", "ustat", "sysfs", NULL
+};
+
+/* What a job of profile strict has to do without: debuggers, shared memory by key, real-time scheduling. */
+static const char *const strict_refused[] = {
+	"ptrace", "process_vm_readv", "process_vm_writev", "process_mrelease", "personality",
+	"modify_ldt", "vmsplice", "remap_file_pages", "memfd_secret", "map_shadow_stack",
+	"name_to_handle_at", "io_setup", "io_submit", "io_getevents", "io_pgetevents",
+	"io_cancel", "io_destroy", "adjtimex", "clock_adjtime", "sched_setscheduler",
+	"sched_setattr", "sched_setparam", "mlockall", "fanotify_mark", "shmget", "shmat",
+	"shmdt", "shmctl", "semget", "semop", "semctl", "semtimedop", "msgget", "msgsnd",
+	"msgrcv", "msgctl", "mq_open", "mq_unlink", "mq_notify", "mq_timedsend",
+	"mq_timedreceive", "mq_getsetattr", NULL
+};
+
+/* What a job of profile nested has more: namespaces of its own and mounts in them. */
+static const char *const nested_more[] = {
+	"unshare", "setns", "clone3", "mount", "umount", "umount2", "pivot_root", "chroot",
+	"open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr",
+	"open_tree_attr", "sethostname", "setdomainname", "statmount", "listmount", NULL
 };
 
 /* clang-format on */
 
-#define REFUSED SCMP_ACT_ERRNO(EPERM)
+#define REFUSED SECCOMP_REFUSED
+#define QUIETLY SCMP_ACT_ERRNO(EPERM)
 #define UNKNOWN SCMP_ACT_ERRNO(ENOSYS)
 #define ALLOW SCMP_ACT_ALLOW
 
 const struct seccomp_profile seccomp_profiles[] = {
 	{ "job",
 	  UNKNOWN,
-	  { { basic, ALLOW }, { files, ALLOW }, { job_more, ALLOW }, { job_refused, REFUSED } } },
+	  { { basic, ALLOW },
+	    { files, ALLOW },
+	    { job_more, ALLOW },
+	    { job_refused, REFUSED },
+	    { job_quiet, QUIETLY } } },
+	{ "job-strict",
+	  UNKNOWN,
+	  { { strict_refused, REFUSED },
+	    { basic, ALLOW },
+	    { files, ALLOW },
+	    { job_more, ALLOW },
+	    { job_refused, REFUSED },
+	    { job_quiet, QUIETLY } } },
+	{ "job-nested",
+	  UNKNOWN,
+	  { { nested_more, ALLOW },
+	    { basic, ALLOW },
+	    { files, ALLOW },
+	    { job_more, ALLOW },
+	    { job_refused, REFUSED },
+	    { job_quiet, QUIETLY } } },
 	{ "worker",
 	  ROLE,
 	  { { basic, ALLOW },

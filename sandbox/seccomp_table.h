@@ -13,6 +13,10 @@ struct seccomp_group {
 	uint32_t action; /* SCMP_ACT_* */
 };
 
+/* Refused with EPERM, and worth being told: with a listener the call waits for its answer and is counted,
+ * without one it is SECCOMP_RET_ERRNO | EPERM. */
+enum { SECCOMP_REFUSED = 0x7fc00000 }; /* SECCOMP_RET_USER_NOTIF */
+
 struct seccomp_profile {
 	const char *name;
 	uint32_t otherwise;                          /* the answer to every call of no group */

@@ -5,7 +5,7 @@
 #include "sandbox/spec.h"
 
 struct etc_hidden;
-struct seccomp_filter;
+struct seccomp_job;
 
 enum { NOTES = 768 };
 
@@ -18,8 +18,9 @@ struct setup {
 	int trees[SANDBOX_MOUNTS]; /* detached mounts, sources of the binds; -1 not opened yet */
 	bool staged;               /* cloned from within a stage: what is there is not made anew */
 	const struct etc_hidden *hidden;
-	const struct seccomp_filter *seccomp; /* the job's */
-	char notes[NOTES];                    /* what degraded, a line each */
+	const struct seccomp_job *seccomp; /* the filters of the spec's profile */
+	int listener;                      /* of the filter, once it is there; -1 */
+	char notes[NOTES];                 /* what degraded, a line each */
 };
 
 struct setup_step {

@@ -8,6 +8,7 @@
 #include "sandbox/order.h"
 #include "sandbox/ready.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/seccomp.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -210,7 +211,7 @@ static int prepare(struct err *e)
 {
 	sigset_t mask;
 	spawner.means.init = seal_init(e);
-	if (spawner.means.init < 0 || seccomp_build("job", &spawner.means.seccomp, e) < 0 ||
+	if (spawner.means.init < 0 || !seccomp_job(SANDBOX_PROFILE_DEFAULT, e) ||
 	    etc_refresh(&spawner.means.hidden, e) < 0)
 		return -1;
 	stage_init(&spawner.means.stage);
@@ -257,6 +258,5 @@ int main(void)
 	else if (run(&e) == 0)
 		return 0;
 	log_error("spawner ends", "error", e.msg, NULL);
-	seccomp_done(&spawner.means.seccomp);
 	return 1;
 }

@@ -176,8 +176,10 @@ static int check_head(const struct sandbox_spec *s, size_t nfds, struct err *e)
 		return err_set(e, EINVAL, "network profile %u", s->net);
 	if (s->map_by >= SANDBOX_MAP_WAYS)
 		return err_set(e, EINVAL, "way of mapping ids %u", s->map_by);
-	if (nfds > SANDBOX_FDS || s->pad || s->cgroup_fd < -1 || s->cgroup_fd >= (int)nfds)
+	if (nfds > SANDBOX_FDS || s->cgroup_fd < -1 || s->cgroup_fd >= (int)nfds)
 		return err_set(e, EINVAL, "fds");
+	if (s->profile >= SANDBOX_PROFILES)
+		return err_set(e, EINVAL, "profile %u", s->profile);
 	if (s->tmp_bytes < TMP_MIN || s->tmp_bytes > INT64_MAX)
 		return err_set(e, EINVAL, "tmp_bytes %llu", (unsigned long long)s->tmp_bytes);
 	return 0;

@@ -25,11 +25,18 @@ enum sandbox_net {
 	SANDBOX_NETS
 };
 
+/* What the job may ask of the kernel. */
+enum sandbox_profile {
+	SANDBOX_PROFILE_DEFAULT, /* what compilers, debuggers, databases and test suites need */
+	SANDBOX_PROFILE_STRICT,  /* no debuggers, no shared memory by key */
+	SANDBOX_PROFILE_NESTED,  /* user namespaces and mounts in them: rootless image builds */
+	SANDBOX_PROFILES
+};
+
 /* How the id maps come about. */
 enum sandbox_map {
 	SANDBOX_MAP_DIRECT, /* the spawner is root and writes them */
-	SANDBOX_MAP_HELPER, /* newuidmap and newgidmap allow the ranges, once for a spawner's life
-			     */
+	SANDBOX_MAP_HELPER, /* newuidmap and newgidmap allow the ranges, once for a spawner */
 	SANDBOX_MAP_SINGLE, /* no range: one row of one id, the runner's own */
 	SANDBOX_MAP_WAYS
 };
@@ -55,8 +62,7 @@ enum sandbox_mount_flags {
 
 struct sandbox_mount {
 	uint32_t kind, flags;
-	uint32_t fd; /* BIND_FD: index into the request's fds */
-	uint32_t pad;
+	uint32_t fd, pad;          /* BIND_FD: index into the request's fds */
 	uint64_t size;             /* TMPFS: bytes */
 	char source[SANDBOX_PATH]; /* BIND_PATH; else "" */
 	char target[SANDBOX_PATH]; /* absolute, printable, normal; not below /proc, /sys, /dev */
@@ -75,7 +81,7 @@ struct sandbox_spec {
 	struct sandbox_ids uids[SANDBOX_MAPS], gids[SANDBOX_MAPS];
 	uint32_t uid, gid; /* the job's, inside; both mapped */
 	int32_t cgroup_fd; /* index into the fds: the cgroup (v2) it starts in; -1 none */
-	int32_t pad;
+	uint32_t profile;  /* enum sandbox_profile */
 	struct sandbox_limits limits;
 	uint64_t tmp_bytes; /* each of /tmp, /run, /dev/shm and home */
 	char hostname[SANDBOX_HOSTNAME];
@@ -87,10 +93,8 @@ struct sandbox_spec {
 /* A spec with the defaults: own network, job id 1000, /home/job, /builds, 64 MiB, no maps, no mounts. */
 void sandbox_spec_init(struct sandbox_spec *s) __attribute__((nonnull));
 
-/*
- * Whether every field of s is in range and every text ends, with nfds fds sent along. -1 with
- * e naming the field. Nothing else looks at a spec before this has.
- */
+/* Whether every field of s is in range and every text ends, with nfds fds sent along. -1 with e naming
+ * the field. Nothing else looks at a spec before this has. */
 int sandbox_spec_check(const struct sandbox_spec *s, size_t nfds, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 

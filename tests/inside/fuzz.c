@@ -114,6 +114,8 @@ static void names(char *page)
 static _Noreturn void child(char *page)
 {
 	alarm(CHILD_S);
+	close(STDOUT_FILENO); /* what it writes by chance is not for who reads us */
+	close(STDERR_FILENO);
 	for (int i = 0; i < CALLS_A_CHILD; i++) {
 		long number = (long)(next() % NUMBERS);
 		if (omitted(number))

@@ -247,3 +247,31 @@ def test_the_daemon_leaves_a_beginning_command_alone(courser, gitlab):
     daemon.wait_log("ready")
     os.close(held)
     assert os.listdir(jobs) == ["begins"] and daemon.stop() == 0
+
+
+# --- what the sandbox refused -------------------------------------------------------------------------------
+
+FLOOD = """
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+answers = []
+for _ in range(5000):
+    libc.umount2(b"/tmp", 0)
+    answers.append(ctypes.get_errno())
+print(answers[0] == errno.EPERM, answers[-1] == errno.ENOSYS, set(answers) == {errno.EPERM, errno.ENOSYS})
+"""
+
+
+def test_what_was_refused_is_in_the_verdict(courser):
+    done = execute(courser, job(["mount -t tmpfs x /tmp || unshare -U true || unshare -U true || exit 3"]))
+    assert done.result["exit_code"] == 3
+    assert done.result["denied"]["unshare"] == 2 and done.result["denied"]["mount"] >= 1
+    assert any(line.startswith("Sandbox: denied: ") and "unshare, 2 times" in line for line in lines(done))
+    assert execute(courser, job(["true"])).result["denied"] == {}
+
+
+def test_a_flood_of_refused_calls_is_bounded(courser):
+    done = execute(courser, job([f"python3 -c '{FLOOD}'"]))
+    assert "True True True" in lines(done)
+    assert 4090 <= sum(done.result["denied"].values()) <= 4096
+    assert "further ones were not counted" in done.text

@@ -156,6 +156,39 @@ def test_the_prober_asks_nothing_of_the_machine_itself(prober: Prober) -> None:
     assert fuzz.returncode == 77
 
 
+# --- profiles, and what was refused ---------------------------------------------------------------------------
+
+
+def test_profile_strict(prober: Prober) -> None:
+    assert prober.box.run("profile=strict", "sh", "-c", "ls / >/dev/null | cat; git --version").code == 0
+    found = prober.within("what_personality", "clone_plain", "mount", options=("profile=strict",))
+    assert found == {"what_personality": P, "clone_plain": "", "mount": P}
+    assert prober.within("what_personality") == {"what_personality": ""}
+
+
+def test_profile_nested(prober: Prober) -> None:
+    """Namespaces and mounts of its own, as rootless image builds need them; and nothing of the host with them."""
+    script = ("mount -t tmpfs x /mnt && touch /mnt/f && ls /mnt && hostname nested && hostname;"
+              "mount -o remount,rw,bind /usr 2>&1; : >/usr/f; echo 1 >/proc/sys/kernel/core_pattern; cat /etc/shadow")
+    ran = prober.box.run("profile=nested", "unshare", "-Urmu", "sh", "-c", script)
+    assert ran.out.split("\n")[:2] == ["f", "nested"]
+    assert "Read-only" in ran.err + ran.out and ran.code != 0
+    refused = ("bpf", "add_key", "kexec_load", "perf_event_open", "victim_attach", "victim_mem", "kill", "core_again")
+    found = prober.within(*refused, options=("profile=nested",))
+    assert other_than(found, WITHIN) == {} and set(found) == set(refused)
+    assert prober.box.run("unshare", "-Urmu", "true").code != 0
+
+
+def test_what_was_refused_is_counted(prober: Prober) -> None:
+    probe = [f"ro={prober.directory}:/srv/inside", "/srv/inside/run", "probe", HOST, "bpf", "mount", "vsock", "a_call_to_come"]
+    ran = prober.box.run(*probe)
+    assert ran.report["denied"] == "bpf, once; mount, once"
+    assert answers(ran.out) == {"bpf": P, "a_call_to_come": N, "mount": P, "vsock": "EAFNOSUPPORT"}
+    deaf = prober.box.run("deaf=1", *probe)  # nobody listens: refused all the same
+    assert deaf.report["denied"] == ""
+    assert answers(deaf.out) == {"bpf": N, "a_call_to_come": N, "mount": N, "vsock": "EAFNOSUPPORT"}
+
+
 # --- random calls -------------------------------------------------------------------------------------------
 
 

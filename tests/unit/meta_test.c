@@ -54,11 +54,15 @@ START_TEST(a_result_is_json)
 	r.timed[PHASE_STEPS] = true;
 	r.ms[PHASES] = 2000;
 	r.timed[PHASES] = true;
+	denials_add(&r.denied, "mount");
+	denials_add(&r.denied, "bpf");
+	denials_add(&r.denied, "mount");
 	ck_assert_int_eq(result_text(&r, &text, &e), 0);
 	ck_assert_str_eq(buf_cstr(&text),
 			 "{\"state\": \"failed\", \"failure_reason\": \"script_failure\", "
 			 "\"exit_code\": 3, \"fault\": \"script\", "
 			 "\"verdict\": \"a \\\"quoted\\\"\\n\\u001b word\", "
+			 "\"denied\": {\"mount\": 2, \"bpf\": 1}, "
 			 "\"phases\": {\"steps\": 1.234, \"total\": 2.000}}\n");
 }
 END_TEST

@@ -16,6 +16,8 @@
  * list_ms=N       ask for the processes after N ms; they go to the report
  * report=PATH     key=value lines: notes, pid, started_us, ended, signalled, init, error, processes
  * join=PATH       before the command: join the sandbox as a packer does, create PATH in it
+ * profile=default|strict|nested
+ * deaf=1          nobody listens to the calls that are refused; else they are counted in the report: denied
  * repeat=N        N sandboxes one after another; the report holds the median of started_us
  *
  * The command's output is this program's own. The exit status is the command's, or 125.
@@ -24,6 +26,7 @@
 #include "base/fd.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "executor/denials.h"
 #include "sandbox/confine.h"
 #include "sandbox/sandbox.h"
 
@@ -50,13 +53,15 @@ static struct {
 	const char *files[FILES_MAX];
 	size_t nfiles;
 	uint64_t ready_ms, close_ms, signal_ms, list_ms, repeat;
-	int signal;
+	int signal, listener;
+	uint64_t deaf;
+	struct denials denials;
 	char **argv;
 	struct proc spawner_proc;
 	int sock; /* to the spawner */
 	FILE *report;
 	uint64_t started_us[REPEAT_MAX];
-} run = { .cwd = "/", .repeat = 1 };
+} run = { .cwd = "/", .repeat = 1, .listener = -1 };
 
 static uint64_t number(const char *text)
 {
@@ -114,6 +119,14 @@ static const char *halves(const char *value, char first[SANDBOX_PATH])
 static void opt_net(const char *v)
 {
 	run.spec.net = strcmp(v, "host") == 0 ? SANDBOX_NET_HOST : SANDBOX_NET_NONE;
+}
+
+static void opt_profile(const char *v)
+{
+	static const char *const names[] = { "default", "strict", "nested" };
+	for (uint32_t i = 0; i < SANDBOX_PROFILES; i++)
+		if (strcmp(v, names[i]) == 0)
+			run.spec.profile = i;
 }
 
 static void opt_map(const char *v)
@@ -206,6 +219,8 @@ static const struct {
 	{ "close_ms", NULL, &run.close_ms, NULL },
 	{ "list_ms", NULL, &run.list_ms, NULL },
 	{ "repeat", NULL, &run.repeat, NULL },
+	{ "deaf", NULL, &run.deaf, NULL },
+	{ "profile", opt_profile, NULL, NULL },
 	{ "net", opt_net, NULL, NULL },
 	{ "map", opt_map, NULL, NULL },
 	{ "tree", opt_tree, NULL, NULL },
@@ -380,12 +395,39 @@ static void ask_what_is_due(int init, uint64_t since, struct err *e)
 		die(e);
 }
 
+/* A call that waits is refused and counted; nobody asks any more: the listener is let go. */
+static void refuse(short revents)
+{
+	char call[SANDBOX_CALL];
+	struct err e = { 0 };
+	int r = revents & POLLIN ? sandbox_refuse(run.listener, call, &e) : revents ? -1 : 0;
+	if (r > 0)
+		denials_add(&run.denials, call);
+	if (r < 0)
+		fd_close(&run.listener);
+}
+
+/* The next message of init within 20 ms; calls that are refused meanwhile are answered. As msg_recv. */
+static int next(int init, struct msg *m, struct err *e)
+{
+	struct pollfd p[] = { { .fd = init, .events = POLLIN },
+			      { .fd = run.listener, .events = POLLIN } };
+	if (poll(p, 2, 20) > 0 && p[1].revents)
+		refuse(p[1].revents);
+	if (p[0].revents)
+		return msg_recv_within(init, m, 0, e);
+	msg_init(m, 0);
+	return err_set(e, ETIMEDOUT, "nothing yet");
+}
+
 /* One event; true when the step has ended. */
 static int hear(struct msg *m, int *status, struct err *e)
 {
 	struct sandbox_event ev;
 	if (sandbox_init_event(m, &ev, e) < 0)
 		die(e);
+	if (ev.what == SANDBOX_INIT_READY && m->nfds && !run.deaf)
+		run.listener = msg_get_fd(m);
 	if (ev.what == SANDBOX_INIT_PROCESSES && run.report)
 		fprintf(run.report, "processes=%s\n", ev.text);
 	if (ev.what == SANDBOX_INIT_ERROR) {
@@ -407,7 +449,7 @@ static int talk(int init, struct err *e)
 		if (due(&run.close_ms, since))
 			return -1;
 		ask_what_is_due(init, since, e);
-		int r = msg_recv_within(init, &m, 20, e);
+		int r = next(init, &m, e);
 		if (r < 0 && e->code == ETIMEDOUT)
 			continue;
 		if (r == 0)
@@ -463,6 +505,13 @@ static void prepare(struct err *e)
 		die(e);
 }
 
+static const char *denied_text(void)
+{
+	static struct buf b = BUF(4096);
+	struct err e = { 0 };
+	return denials_text(&run.denials, &b, &e) < 0 ? "?" : buf_cstr(&b);
+}
+
 static int one(size_t round, struct err *e)
 {
 	struct sandbox_made made, gone;
@@ -483,9 +532,11 @@ static int one(size_t round, struct err *e)
 	send_run(made.init, e);
 	int status = talk(made.init, e);
 	close(made.init);
+	fd_close(&run.listener);
 	expect(&gone, SANDBOX_ENDED, e);
 	if (run.report && round + 1 == run.repeat)
-		fprintf(run.report, "ended=%d\ninit=%u\n", status, gone.status);
+		fprintf(run.report, "ended=%d\ninit=%u\ndenied=%s\n", status, gone.status,
+			denied_text());
 	close(made.pidfd);
 	close(made.userns);
 	close(made.mntns);
