@@ -4,7 +4,7 @@
 BUILD   ?= build
 VERSION := $(shell sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md | head -n 1)
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
-PKGS    := libcurl jansson yaml-0.1 libgit2 libarchive libseccomp libcap libcrypto sqlite3 libmicrohttpd zlib
+PKGS    := libcurl jansson yaml-0.1 libgit2 libarchive libseccomp libcap libcrypto sqlite3 libmicrohttpd zlib libpcre2-8
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wcast-qual \
 	-Wwrite-strings -Wundef -Wformat=2 -Wswitch-enum -Wnull-dereference
@@ -42,7 +42,7 @@ obj      = $(patsubst %.c,$(BUILD)/%.o,$(1))
 ROLES := $(notdir $(patsubst %_main.c,%,$(MAINS)))
 LIBS_courser  := yaml-0.1
 LIBS_spawner  := libseccomp libcap
-LIBS_worker   := jansson libcap libseccomp
+LIBS_worker   := jansson libcap libseccomp libpcre2-8
 LIBS_courier  := libcurl jansson libseccomp libcrypto zlib
 $(foreach r,keeper carrier puller,$(eval LIBS_$(r) := $(LIBS_courier)))
 LIBS_fetcher  := libgit2 libcurl libseccomp
