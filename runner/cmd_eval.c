@@ -89,6 +89,13 @@ static int print_value(const struct expr_value *v, struct err *e)
 	return cmd_print(&out, e);
 }
 
+/* "${{" before any string: a text of a workflow, not an expression. */
+static bool is_template(const char *text)
+{
+	const char *opens = strstr(text, "${{"), *quote = strchr(text, '\'');
+	return opens && (!quote || opens < quote);
+}
+
 static int eval(const struct command_line *l, struct arena *a, struct err *e)
 {
 	const char *text = l->operands[0];
@@ -97,8 +104,8 @@ static int eval(const struct command_line *l, struct arena *a, struct err *e)
 		return e->code == ENOENT || e->code == EACCES ? EX_NOINPUT : EX_DATAERR;
 	struct expr_scope scope = { .contexts = all, .status = status, .arg = &all };
 	struct expr x = { .a = a, .scope = &scope };
-	const struct expr_value *v = strstr(text, "${{") ? expr_template(&x, text, strlen(text), e)
-							 : expr_eval(&x, text, strlen(text), e);
+	const struct expr_value *v = is_template(text) ? expr_template(&x, text, strlen(text), e)
+						       : expr_eval(&x, text, strlen(text), e);
 	return v ? print_value(v, e) : show_fault(&x, text, e);
 }
 

@@ -224,7 +224,8 @@ static const struct command verbs[] = {
 		.operands_min = 1,
 		.operands_max = 1,
 		.help = "Evaluate an expression of a workflow and print its value as JSON",
-		.more = "A text with ${{ }} in it is evaluated as the workflow's own texts are. "
+		.more = "A text with a ${{ before any quote is evaluated as the workflow's own "
+			"texts are. "
 			"Contexts that the file does not have are null; status functions go "
 			"by job.status, hashFiles cannot be called. Exit status: 0, 1 the "
 			"expression is wrong (a caret shows where).",

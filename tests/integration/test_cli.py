@@ -244,6 +244,7 @@ def test_the_token_may_be_a_credential(courser, gitlab):
     (["format('{0}', 1e18)"], '"1E+18"'),
     (["fromJSON('{\"a\":[1,{}]}')"], '{\n  "a": [\n    1,\n    {}\n  ]\n}'),
     (["a ${{ github.REF }}"], '"a "'),
+    (["format('a ${{{{ {0} }}}}', 1)"], '"a ${{ 1 }}"'),
     (["success() && !cancelled()"], "true"),
     (["--", "-1"], "-1"),
 ])
