@@ -19,8 +19,8 @@ struct level {
 
 /* The last is the default. */
 static const struct level levels[] = {
-	{ "fastest", "1", "1" },  { "fast", "2", "2" },    { "slow", "7", "9" },
-	{ "slowest", "9", "15" }, { "default", "3", "3" },
+	{ "fastest", "1", "1" },  { "fast", "1", "2" },    { "slow", "7", "9" },
+	{ "slowest", "9", "15" }, { "default", "2", "3" },
 };
 enum { LEVELS = sizeof levels / sizeof *levels };
 

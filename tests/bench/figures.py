@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from courser import TMP, Binaries, Courser, Daemon, TestUser
-from tests.bench import tree
+from tests.bench import files, tree
 from tests.forge.git_server import GitServer, Repo
 from tests.forge.gitlab import GitLab
 from tests.forge.gitlab_jobs import Job
@@ -33,6 +33,7 @@ from tests.forge.openbao import free_port
 JOBS = 60
 SLEEPERS = 200
 LOG_BYTES = 200_000_000
+ARTIFACT_BYTES = 256 << 20
 MARK = b"first-byte\n"
 TRIVIAL = ['echo first-""byte']
 
@@ -309,14 +310,14 @@ def big_log(machine: Machine) -> Iterator[bool]:
         report(gitlab)
 
 
-def watch(daemon: Daemon, job: Job) -> dict[str, int]:
-    """Until the job's end: KiB at the peak of its worker and of the courier."""
-    peak = {"worker": 0, "courier": 0}
+def watch(daemon: Daemon, job: Job, roles: tuple[str, ...] = ("worker", "courier")) -> dict[str, int]:
+    """Until the job's end: KiB at the peak of these roles."""
+    peak = dict.fromkeys(roles, 0)
     while not job.finished:
         for row in tree.tree(daemon.pid):
-            role = row.name.removeprefix("courser-")
-            if role in peak:
-                peak[role] = max(peak[role], tree.table(row.pid, "status").get("VmHWM", 0))
+            for role in roles:
+                if row.name == f"courser-{role}"[:15]:
+                    peak[role] = max(peak[role], tree.table(row.pid, "status").get("VmHWM", 0))
         time.sleep(0.1)
     if job.state != "success":
         raise AssertionError(f"{job!r} {job.text[-2000:]}")
@@ -339,6 +340,34 @@ def bare_log(machine: Machine, gitlab: GitLab, courser: Courser, data: Path, tra
         if len(job.data) != len(trace):
             raise AssertionError(f"{job!r}: the floor lost bytes")
     return job.timeline[-1][1] - job.at("running")
+
+
+def artifacts(machine: Machine) -> Iterator[bool]:
+    """A quarter of a GiB of mixed files as artifacts, beside `zip -r` and then `curl` to the same coordinator."""
+    with GitLab(on_change="job") as gitlab, machine.courser("user") as courser:
+        gitlab.max_artifacts_size, gitlab.look_into_artifacts = 1 << 40, False
+        runner = gitlab.add_runner()
+        files.mixed(courser.dir / "data", ARTIFACT_BYTES)
+        daemon = courser.run(configuration(courser, gitlab, runner, runner_mounts=[f"{courser.dir / 'data'}:/data:ro"]))
+        ours, theirs, peak = [], [], {"archiver": 0, "carrier": 0}
+        for _ in range(2):
+            listening(gitlab, runner)
+            job = gitlab.queue(["cp -r /data ."], ["sleep 0.1"], runner=runner, artifacts={"paths": ["data"]})
+            peak = {role: max(kib, peak[role]) for role, kib in watch(daemon, job, tuple(peak)).items()}
+            ours.append(float(re.search(r"upload (\d+\.\d+)s", job.text)[1]))
+            size = len(job.artifacts.pop()["data"])
+            with gitlab.changed:
+                job.state = "running"
+            theirs.append(files.zip_and_curl(courser.dir / "data", courser.dir, f"{gitlab.url}/api/v4/jobs/{job.id}/artifacts",
+                                             job.token))
+            (courser.dir / "a.zip").unlink()
+            print(f"  {ARTIFACT_BYTES >> 20} MiB: {size >> 20} MiB packed by us, "
+                  f"{len(job.artifacts.pop()['data']) >> 20} by zip", flush=True)
+        base = min(theirs)
+        yield line("artifacts of 256 MiB: packed and uploaded", min(ours), "s", f"zip -r + curl {base:.2f} s", base, base / 2)
+        for role, kib in peak.items():
+            yield line(f"artifacts of 256 MiB: peak RSS of the {role}", kib / 1024, "MiB", "", 0, 64)
+        report(gitlab)
 
 
 def redactor(machine: Machine) -> Iterator[bool]:
@@ -391,7 +420,7 @@ def sandbox(machine: Machine) -> Iterator[bool]:
 
 FIGURES: dict[str, Callable[[Machine], Iterator[bool]]] = {
     "first-byte": first_byte, "cpu": cpu, "idle": idle, "sleepers": sleepers, "log": big_log, "redactor": redactor,
-    "sandbox": sandbox, "expressions": expressions,
+    "sandbox": sandbox, "expressions": expressions, "artifacts": artifacts,
 }
 
 

@@ -52,6 +52,7 @@ class GitLab:
         self.update_interval = 3
         self.trace_limit = 100 << 20
         self.max_artifacts_size = 100 << 20
+        self.look_into_artifacts = True
         self.object_store: ObjectStore | None = None
         self.default_runner = self.add_runner()
         tls: ssl.SSLContext | None = tls_context(cert, key, client_ca) if cert and key else None
