@@ -101,6 +101,29 @@ static int escape(struct reader *r, char **to, struct err *e)
 	return 0;
 }
 
+/* One character that is not escaped. A byte that is no UTF-8 is U+FFFD. */
+static int plain(struct reader *r, char **to, struct err *e)
+{
+	size_t len = utf8_len(r->p, (size_t)(r->end - r->p));
+	if ((unsigned char)*r->p < 0x20)
+		return fail(r, "a control character in a string must be escaped", e);
+	*to = len ? mempcpy(*to, r->p, len) : put(*to, 0xfffd);
+	r->p += len ? len : 1;
+	return 0;
+}
+
+/* How much longer s gets when its bytes that are no UTF-8 are U+FFFD. */
+static size_t growth(const char *s, const char *end)
+{
+	size_t n = 0;
+	while (s < end) {
+		size_t len = utf8_len(s, (size_t)(end - s));
+		n += len ? 0 : sizeof UTF8_REPLACEMENT - 2;
+		s += len ? len : 1;
+	}
+	return n;
+}
+
 /* The string that begins at r->p. What is escaped is never longer than its escape. */
 static int string(struct reader *r, const char **ret, size_t *ret_n, struct err *e)
 {
@@ -109,19 +132,14 @@ static int string(struct reader *r, const char **ret, size_t *ret_n, struct err 
 		end += *end == '\\' ? 2 : 1;
 	if (end >= r->end)
 		return fail(r, "the string that begins here is not closed", e);
-	char *s = arena_alloc(r->a, (size_t)(end - r->p), e), *to = s;
+	char *s = arena_alloc(r->a, (size_t)(end - r->p) + growth(r->p, end), e), *to = s;
 	if (!s)
 		return -1;
 	r->p++;
 	while (r->p < end) {
-		if ((unsigned char)*r->p < 0x20)
-			return fail(r, "a control character in a string must be escaped", e);
-		if (*r->p != '\\') {
-			*to++ = *r->p++;
-			continue;
-		}
-		r->p++;
-		if (escape(r, &to, e) < 0)
+		bool escaped = *r->p == '\\';
+		r->p += escaped;
+		if ((escaped ? escape(r, &to, e) : plain(r, &to, e)) < 0)
 			return -1;
 	}
 	r->p++;

@@ -10,7 +10,8 @@ enum { EXPR_JSON_DEPTH = 64, EXPR_JSON_WRITE_DEPTH = 128 };
 /*
  * One JSON text (RFC 8259), at most EXPR_JSON_DEPTH deep; NaN, Infinity and -Infinity are numbers too,
  * for toJSON writes them. Of members whose keys differ in case only, the last value counts. An escape
- * of half a surrogate pair is U+FFFD. NULL: e says "line L, column C: …" and quotes nothing.
+ * of half a surrogate pair is U+FFFD, and so is a byte that is no UTF-8. NULL: e says
+ * "line L, column C: …" and quotes nothing.
  */
 const struct expr_value *expr_json_read(const char *text, size_t n, struct arena *a, struct err *e)
 	__attribute__((nonnull, warn_unused_result));

@@ -61,6 +61,7 @@ START_TEST(values)
 	same("\"\\u00e9\\ud83d\\ude00\\/\\uD83D\\u0041\\udc00\"", "\"é😀/\xef\xbf\xbd"
 								  "A\xef\xbf\xbd\"");
 	same("\"\xff\"", "\"\xef\xbf\xbd\"");
+	same("{\"\xc3\":1,\"\xff\":2}", "{\n  \"\xef\xbf\xbd\": 2\n}");
 }
 END_TEST
 

@@ -514,6 +514,34 @@ START_TEST(output_is_bounded)
 }
 END_TEST
 
+/* Whatever the arena's limit is: a value, or an error that says so. */
+START_TEST(any_memory_limit_is_an_error_at_most)
+{
+	static const char *const texts[] = {
+		"a ${{ github.ref }} b ${{ 1.5 }}",
+		"${{ toJSON(steps.*.outputs.x) }}${{ join(github.event.list, env.A) }}",
+		"${{ format('{0}{1}', 1.5, fromJSON('[1,[{\"a\":\"b\"}]]')[1].*.a) }}x",
+		"${{ !contains('ABC', 1) && case(1 == 2, 1, matrix.os.*.tags.*[0]) }}",
+		"${{ hashFiles('--follow-symbolic-links', 1) }}",
+		"${{ endsWith(join(matrix.os, 1), 7) }}",
+	};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		bool good = false;
+		for (size_t max = 0; !good; max += 16) {
+			struct err e = { 0 };
+			struct arena small = ARENA(max);
+			struct expr y = { .a = &small, .scope = &scope };
+			ck_assert_uint_lt(max, 64 << 10);
+			good = expr_template(&y, texts[i], strlen(texts[i]), &e) != NULL;
+			if (!good)
+				ck_assert_msg(strstr(e.msg, "memory limit") != NULL, "%s", e.msg);
+			arena_done(&small);
+		}
+		ck_assert(good);
+	}
+}
+END_TEST
+
 /* --- templates and conditions --------------------------------------------------------------------- */
 
 START_TEST(templates)
@@ -713,6 +741,7 @@ int main(void)
 	tcase_add_test(t, what_cannot_be_asked_here_is_an_error);
 	tcase_add_test(t, limits_are_github_s);
 	tcase_add_test(t, output_is_bounded);
+	tcase_add_test(t, any_memory_limit_is_an_error_at_most);
 	tcase_add_test(t, templates);
 	tcase_add_test(t, templates_that_are_wrong);
 	tcase_add_test(t, conditions);
