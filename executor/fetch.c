@@ -1,8 +1,8 @@
 #include "executor/fetch.h"
 
 #include "base/fd.h"
+#include "base/layout.h"
 
-#include <stdio.h>
 #include <sys/stat.h>
 
 struct fault_row {
@@ -48,18 +48,23 @@ const char *sources_fault_advice(enum sources_fault f)
 	return faults[f < SOURCES_FAULTS ? f : SOURCES_INTERNAL].advice;
 }
 
+#define F(kind, name) LAYOUT_FIELD(kind, struct fetch_request, name)
+static const struct layout request = LAYOUT(
+	struct fetch_request, F(BOOL, own), F(U32, force), F(U32, depth), F(U32, timeout_s),
+	F(STR, url), F(STR, user), F(STR, token), F(STR, sha), F(STR, object_format));
+#undef F
+
+#define F(kind, name) LAYOUT_FIELD(kind, struct fetch_result, name)
+static const struct layout result = LAYOUT(
+	struct fetch_result, F(U32, requests), F(BOOL, hit), F(U64, bytes),
+	LAYOUT_FIELD_TEXT(struct fetch_result, engine),
+	LAYOUT_FIELD_TEXT(struct fetch_result, note), F(FD, refs), F(FD, store));
+#undef F
+
 void fetch_put(struct msg *m, const struct fetch_request *r)
 {
 	msg_init(m, FETCH_GET);
-	msg_put_u32(m, r->own);
-	msg_put_u32(m, r->force);
-	msg_put_u32(m, r->depth);
-	msg_put_u32(m, r->timeout_s);
-	msg_put_str(m, r->url);
-	msg_put_str(m, r->user);
-	msg_put_str(m, r->token);
-	msg_put_str(m, r->sha);
-	msg_put_str(m, r->object_format);
+	layout_put(&request, m, r);
 	msg_put_u32(m, (uint32_t)r->nrefspecs);
 	for (size_t i = 0; i < r->nrefspecs; i++)
 		msg_put_str(m, r->refspecs[i]);
@@ -67,15 +72,9 @@ void fetch_put(struct msg *m, const struct fetch_request *r)
 
 int fetch_get(struct msg *m, struct arena *a, struct fetch_request *ret, struct err *e)
 {
-	struct fetch_request r = { .own = msg_get_u32(m) != 0 };
-	r.force = msg_get_u32(m) % (FETCH_REBUILD + 1);
-	r.depth = msg_get_u32(m);
-	r.timeout_s = msg_get_u32(m);
-	r.url = msg_get_str(m);
-	r.user = msg_get_str(m);
-	r.token = msg_get_str(m);
-	r.sha = msg_get_str(m);
-	r.object_format = msg_get_str(m);
+	struct fetch_request r;
+	layout_get(&request, m, &r);
+	r.force %= FETCH_REBUILD + 1;
 	r.nrefspecs = msg_get_u32(m);
 	if (r.nrefspecs > FETCH_REFSPECS_MAX)
 		return err_set(e, E2BIG, "%zu refspecs, at most %d", r.nrefspecs,
@@ -86,7 +85,7 @@ int fetch_get(struct msg *m, struct arena *a, struct fetch_request *ret, struct 
 	for (size_t i = 0; i < r.nrefspecs; i++)
 		specs[i] = msg_get_str(m);
 	r.refspecs = specs;
-	if (msg_end(m, e) < 0)
+	if (layout_end(&request, m, &r, e) < 0)
 		return -1;
 	*ret = r;
 	return 0;
@@ -95,32 +94,15 @@ int fetch_get(struct msg *m, struct arena *a, struct fetch_request *ret, struct 
 void fetch_put_done(struct msg *m, const struct fetch_result *r)
 {
 	msg_init(m, FETCH_DONE);
-	msg_put_u32(m, r->requests);
-	msg_put_u32(m, r->hit);
-	msg_put_u64(m, r->bytes);
-	msg_put_str(m, r->engine);
-	msg_put_str(m, r->note);
-	msg_put_u32(m, r->store >= 0);
-	msg_put_fd(m, r->refs);
-	if (r->store >= 0)
-		msg_put_fd(m, r->store);
+	layout_put(&result, m, r);
 }
 
 int fetch_get_done(struct msg *m, struct fetch_result *ret, struct err *e)
 {
-	struct fetch_result r = FETCH_RESULT;
-	r.requests = msg_get_u32(m);
-	r.hit = msg_get_u32(m) != 0;
-	r.bytes = msg_get_u64(m);
-	snprintf(r.engine, sizeof r.engine, "%s", msg_get_str(m));
-	snprintf(r.note, sizeof r.note, "%s", msg_get_str(m));
-	bool stored = msg_get_u32(m) != 0;
-	autofd refs = msg_get_fd(m);
-	autofd store = stored ? msg_get_fd(m) : -1;
-	if (msg_end(m, e) < 0)
+	struct fetch_result r;
+	layout_get(&result, m, &r);
+	if (layout_end(&result, m, &r, e) < 0)
 		return -1;
-	r.refs = fd_take(&refs);
-	r.store = fd_take(&store);
 	*ret = r;
 	return 0;
 }

@@ -16,7 +16,8 @@
  * FETCH_GET     u32 own, force, depth, timeout_s; str url, user, token, sha, object_format;
  *               u32 n and n × str refspec
  * FETCH_PROGRESS str text                               any number, then one of
- * FETCH_DONE    u32 requests, hit; u64 bytes; str engine, note; u32 stored; fds: refs, store if stored
+ * FETCH_DONE    u32 requests, hit; u64 bytes; str engine, note; fds refs, store, each behind a u32: 1
+ *               when it comes along
  * FETCH_FAILED  u32 kind; str text
  * EOF from the worker ends a transfer at once.
  */

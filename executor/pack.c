@@ -1,50 +1,33 @@
 #include "executor/pack.h"
 
-#include "base/fd.h"
+#include "base/layout.h"
 
-#include <stdio.h>
+#define F(kind, name) LAYOUT_FIELD(kind, struct pack_checkout, name)
+static const struct layout checkout = LAYOUT(
+	struct pack_checkout, F(U32, state), F(BOOL, files), F(BOOL, modules), F(STR, tree),
+	F(STR, parent), F(STR, name), F(STR, worktree), F(STR, alternates), F(STR, sha),
+	F(STR, url), F(STR, clean), F(FD, refs), F(FD, store));
+#undef F
+
+#define F(kind, name) LAYOUT_FIELD(kind, struct pack_result, name)
+static const struct layout result = LAYOUT(struct pack_result,
+					   LAYOUT_FIELD_TEXT(struct pack_result, head),
+					   F(U32, files), F(FD, modules));
+#undef F
 
 void pack_put_checkout(struct msg *m, const struct pack_checkout *c)
 {
 	msg_init(m, PACK_CHECKOUT);
-	msg_put_u32(m, c->state);
-	msg_put_u32(m, c->files);
-	msg_put_u32(m, c->modules);
-	msg_put_u32(m, c->store >= 0);
-	msg_put_str(m, c->tree);
-	msg_put_str(m, c->parent);
-	msg_put_str(m, c->name);
-	msg_put_str(m, c->worktree);
-	msg_put_str(m, c->alternates);
-	msg_put_str(m, c->sha);
-	msg_put_str(m, c->url);
-	msg_put_str(m, c->clean);
-	msg_put_fd(m, c->refs);
-	if (c->store >= 0)
-		msg_put_fd(m, c->store);
+	layout_put(&checkout, m, c);
 }
 
 int pack_get_checkout(struct msg *m, struct pack_checkout *ret, struct err *e)
 {
-	struct pack_checkout c = { .refs = -1, .store = -1 };
-	c.state = msg_get_u32(m) == PACK_FRESH ? PACK_FRESH : PACK_KEPT;
-	c.files = msg_get_u32(m) != 0;
-	c.modules = msg_get_u32(m) != 0;
-	bool stored = msg_get_u32(m) != 0;
-	c.tree = msg_get_str(m);
-	c.parent = msg_get_str(m);
-	c.name = msg_get_str(m);
-	c.worktree = msg_get_str(m);
-	c.alternates = msg_get_str(m);
-	c.sha = msg_get_str(m);
-	c.url = msg_get_str(m);
-	c.clean = msg_get_str(m);
-	autofd refs = msg_get_fd(m);
-	autofd store = stored ? msg_get_fd(m) : -1;
-	if (msg_end(m, e) < 0)
+	struct pack_checkout c;
+	layout_get(&checkout, m, &c);
+	c.state = c.state == PACK_FRESH ? PACK_FRESH : PACK_KEPT;
+	if (layout_end(&checkout, m, &c, e) < 0)
 		return -1;
-	c.refs = fd_take(&refs);
-	c.store = fd_take(&store);
 	*ret = c;
 	return 0;
 }
@@ -52,22 +35,15 @@ int pack_get_checkout(struct msg *m, struct pack_checkout *ret, struct err *e)
 void pack_put_done(struct msg *m, const struct pack_result *r)
 {
 	msg_init(m, PACK_DONE);
-	msg_put_str(m, r->head);
-	msg_put_u32(m, r->files);
-	msg_put_u32(m, r->modules >= 0);
-	if (r->modules >= 0)
-		msg_put_fd(m, r->modules);
+	layout_put(&result, m, r);
 }
 
 int pack_get_done(struct msg *m, struct pack_result *ret, struct err *e)
 {
-	struct pack_result r = PACK_RESULT;
-	snprintf(r.head, sizeof r.head, "%s", msg_get_str(m));
-	r.files = msg_get_u32(m);
-	autofd modules = msg_get_u32(m) ? msg_get_fd(m) : -1;
-	if (msg_end(m, e) < 0)
+	struct pack_result r;
+	layout_get(&result, m, &r);
+	if (layout_end(&result, m, &r, e) < 0)
 		return -1;
-	r.modules = fd_take(&modules);
 	*ret = r;
 	return 0;
 }

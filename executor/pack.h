@@ -5,8 +5,8 @@
  * argv: role, "uid:gid" or "-", "join" or "here" (no fds 4 and 5: works where it is).
  * fds of the role: 3 the worker, 4 the job's user namespace, 5 its mount namespace.
  *
- * PACK_CHECKOUT u32 state, files, modules, stored; str tree, parent, name, worktree, alternates,
- *               sha, url, clean; fds: refs, and store if stored
+ * PACK_CHECKOUT u32 state, files, modules; str tree, parent, name, worktree, alternates, sha, url,
+ *               clean; fds refs, store, each behind a u32: 1 when it comes along
  * PACK_REMOVE   str path                  the directory and all that is in it
  * PACK_CLEAR    str path, u32 mode        all that is in it; it is made if absent
  * PACK_DONE     str head; u32 files; u32 has_modules; fd: modules if has_modules

@@ -159,9 +159,8 @@ class Fetcher(Role):
                 return got
             assert kind == FETCH_DONE
             got.requests, got.hit, got.bytes, got.engine, got.note = r.u32(), bool(r.u32()), r.u64(), r.text(), r.text()
-            stored = r.u32()
-            got.refs = contents(r.fd())
-            got.store = r.fd() if stored else -1
+            got.refs = contents(r.fd()) if r.u32() else b""
+            got.store = r.fd() if r.u32() else -1
             return got
 
     def get(self, *args, **kw) -> Fetched:
@@ -203,9 +202,9 @@ class Packer(Role):
         memfd = os.memfd_create("refs")
         os.write(memfd, refs)
         alternates = str(mirror / "objects") if store < 0 else ""
-        self.send(PACK_CHECKOUT, u32(fresh) + u32(files) + u32(modules) + u32(store >= 0) + text(str(tree)) + text(parent) +
-                  text(name) + text(worktree) + text(alternates) + text(sha) + text(url) + text(clean),
-                  [memfd, *([store] if store >= 0 else [])])
+        self.send(PACK_CHECKOUT, u32(fresh) + u32(files) + u32(modules) + text(str(tree)) + text(parent) +
+                  text(name) + text(worktree) + text(alternates) + text(sha) + text(url) + text(clean) + u32(1) +
+                  u32(store >= 0), [memfd, *([store] if store >= 0 else [])])
         os.close(memfd)
         return self.answer()
 

@@ -100,6 +100,54 @@ START_TEST(a_malformed_message_leaves_no_fd)
 }
 END_TEST
 
+struct small {
+	bool yes, no;
+	char text[8];
+	int fd;
+};
+static const struct layout small = LAYOUT(
+	struct small, LAYOUT_FIELD(BOOL, struct small, yes), LAYOUT_FIELD(BOOL, struct small, no),
+	LAYOUT_FIELD_TEXT(struct small, text), LAYOUT_FIELD(FD, struct small, fd));
+
+/* A struct and more behind it; a text that is longer than its room. */
+START_TEST(a_layout_alone)
+{
+	struct err e = { 0 };
+	struct small sent = { true, false, "seven77", -1 }, got;
+	automsg m, in;
+	msg_init(&m, 1);
+	layout_put(&small, &m, &sent);
+	msg_put_u32(&m, 5);
+	ck_assert_int_eq(msg_send(sv[0], &m, &e), 0);
+	ck_assert_int_eq(msg_recv(sv[1], &in, &e), 1);
+	layout_get(&small, &in, &got);
+	ck_assert_uint_eq(msg_get_u32(&in), 5);
+	ck_assert_int_eq(layout_end(&small, &in, &got, &e), 0);
+	ck_assert(got.yes && !got.no && got.fd == -1);
+	ck_assert_str_eq(got.text, "seven77");
+	ck_assert_int_eq(layout_end(&small, &m, &got, &e), -1);
+}
+END_TEST
+
+START_TEST(a_long_text_is_cut)
+{
+	struct err e = { 0 };
+	struct small got;
+	automsg m, in;
+	msg_init(&m, 1);
+	msg_put_u32(&m, 2);
+	msg_put_u32(&m, 0);
+	msg_put_str(&m, "longer than the room");
+	msg_put_u32(&m, 0);
+	ck_assert_int_eq(msg_send(sv[0], &m, &e), 0);
+	ck_assert_int_eq(msg_recv(sv[1], &in, &e), 1);
+	layout_get(&small, &in, &got);
+	ck_assert_int_eq(layout_end(&small, &in, &got, &e), 0);
+	ck_assert(got.yes && !got.no);
+	ck_assert_str_eq(got.text, "longer ");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("layout");
@@ -108,6 +156,8 @@ int main(void)
 	tcase_add_test(t, every_kind_of_field_arrives);
 	tcase_add_test(t, a_type_without_a_row_is_refused);
 	tcase_add_test(t, a_malformed_message_leaves_no_fd);
+	tcase_add_test(t, a_layout_alone);
+	tcase_add_test(t, a_long_text_is_cut);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
