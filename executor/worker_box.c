@@ -68,22 +68,18 @@ static void take_listener(struct worker_box *b, struct msg *m)
 static void init_ready(struct source *s, uint32_t events)
 {
 	struct worker_box *b = of_source(s);
-	struct sandbox_event ev = { 0 };
+	struct sandbox_event ev;
 	struct err e = { 0 };
 	automsg m;
 	(void)events;
-	int r = msg_recv(s->fd, &m, &e);
-	if (r < 0 && e.code == EAGAIN)
-		return;
-	if (r <= 0) {
-		b->dead = true;
-		return;
-	}
-	if (sandbox_init_event(&m, &ev, &e) < 0)
-		log_warn("init", "err", e.msg, NULL);
-	else
+	int r = sandbox_init_hear(s->fd, &m, &ev, &e);
+	if (r > 0)
 		take_event(b, &ev);
-	if (ev.what == SANDBOX_INIT_READY && b->refused.fd < 0)
+	else if (r < 0 && e.code == EPIPE)
+		b->dead = true;
+	else if (r < 0)
+		log_warn("init", "err", e.msg, NULL);
+	if (r > 0 && ev.what == SANDBOX_INIT_READY && b->refused.fd < 0)
 		take_listener(b, &m);
 }
 

@@ -87,11 +87,11 @@ static void init_ready(struct source *s, uint32_t events)
 	struct err e = { 0 };
 	automsg m;
 	(void)events;
-	int r = msg_recv(s->fd, &m, &e);
-	if (r < 0 && e.code == EAGAIN)
+	int r = sandbox_init_hear(s->fd, &m, &ev, &e);
+	if (r == 0)
 		return;
-	if (r <= 0 || sandbox_init_event(&m, &ev, &e) < 0)
-		finish(h, "its sandbox has ended");
+	if (r < 0)
+		finish(h, e.msg);
 	else if (ev.what == SANDBOX_INIT_READY && sandbox_init_wipe(s->fd, INSIDE, &e) < 0)
 		finish(h, e.msg);
 	else if (ev.what == SANDBOX_INIT_WIPED)

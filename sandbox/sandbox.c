@@ -142,3 +142,13 @@ int sandbox_init_event(struct msg *m, struct sandbox_event *ret, struct err *e)
 	*ret = ev;
 	return 0;
 }
+
+int sandbox_init_hear(int sock, struct msg *m, struct sandbox_event *ret, struct err *e)
+{
+	int r = msg_recv(sock, m, e);
+	if (r < 0 && e->code == EAGAIN)
+		return 0;
+	if (r <= 0)
+		return err_set(e, EPIPE, "its init has ended");
+	return sandbox_init_event(m, ret, e) < 0 ? -1 : 1;
+}

@@ -85,10 +85,8 @@ int sandbox_init_run(int sock, const struct sandbox_run *run, struct err *e)
 /* Send sig to every process of the sandbox but init; not answered. */
 int sandbox_init_signal(int sock, int sig, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
-
 /* Ask for what is running; answered by PROCESSES. */
 int sandbox_init_list(int sock, struct err *e) __attribute__((nonnull, warn_unused_result));
-
 /* End what runs and delete what is in the directory path: from inside, as the job, so that nothing can be
  * reached that the job could not. Answered by WIPED; its text says why not all went, "" if it did. */
 int sandbox_init_wipe(int sock, const char *path, struct err *e)
@@ -108,6 +106,9 @@ struct sandbox_event {
 /* READY may bring an fd, still in m then: the listener of the calls that are refused within. Who does not take
  * it (msg_get_fd) closes it with m, and they are refused without being counted, as "unknown" (ENOSYS). */
 int sandbox_init_event(struct msg *m, struct sandbox_event *ret, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+/* The next one, received into m: 1; 0: there is none yet; -1: init has ended (EPIPE), or it is malformed. */
+int sandbox_init_hear(int sock, struct msg *m, struct sandbox_event *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* The listener is readable: refuse the call that waits (EPERM) and put its name into call. 1; 0 who asked is gone;
