@@ -2,6 +2,7 @@
 """Keep C within budget. usage: budget.py [--stats] FILE..."""
 import statistics
 import sys
+from pathlib import Path
 
 import ctokens
 
@@ -64,16 +65,10 @@ def stats(texts):
 
 def main(args):
     paths = [a for a in args if a != "--stats"]
-    texts = []
-    for path in paths:
-        with open(path, encoding="utf-8") as f:
-            texts.append(f.read())
-    if "--stats" in args:
-        stats(texts)
-        return 0
-    found = [line for path, text in zip(paths, texts) for line in faults(path, text)]
-    print("\n".join(found), end="\n" if found else "")
-    return 1 if found else 0
+    if "--stats" not in args:
+        return ctokens.report(faults, paths)
+    stats([Path(path).read_text(encoding="utf-8") for path in paths])
+    return 0
 
 
 if __name__ == "__main__":

@@ -71,14 +71,5 @@ def faults(path, text):
             yield f"{path}:{line}: {fault}"
 
 
-def main(paths):
-    found = []
-    for path in paths:
-        with open(path, encoding="utf-8") as f:
-            found.extend(faults(path, f.read()))
-    print("\n".join(found), end="\n" if found else "")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(ctokens.report(faults, sys.argv[1:]))

@@ -216,3 +216,13 @@ def calls(text):
         is_member = i > 0 and ts[i - 1].text in (".", "->")
         if t.kind == "word" and ts[i + 1].text == "(" and not is_member:
             yield t.text, t.line, ts[i + 2 : group_end(ts, i + 1) - 1]
+
+
+def report(faults, paths):
+    """Prints what faults(path, text) yields for each file; the exit status."""
+    found = []
+    for path in paths:
+        with open(path, encoding="utf-8") as f:
+            found.extend(faults(path, f.read()))
+    print("\n".join(found), end="\n" if found else "")
+    return 1 if found else 0
