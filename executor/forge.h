@@ -10,6 +10,7 @@
 
 struct forge_job {
 	const char *name; /* "gitlab" */
+	bool stamped;     /* every line of the log has its time in front, whatever the job wants */
 	/* The only way to get a job: NULL with e naming the place in the payload. */
 	const struct job *(*parse)(const char *text, size_t n, struct arena *a, struct err *e);
 	/* A line of the runner with its newline, marked as the forge shows it. */

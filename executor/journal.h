@@ -12,6 +12,9 @@
  * timing      name ms               a phase has ended; "queue" and "total" as well
  * step_start  name                  a step begins
  * step_end    name code             a step has ended: exit status, or 128 + signal
+ * step_start  name index            a workflow's step begins: its number, from 0
+ * step_end    name index code result  success, failure, cancelled or skipped
+ * skipped                           the workflow job's condition does not hold
  * note        text                  something an operator should know
  * denied      call times
  * verdict     state reason exit fault text

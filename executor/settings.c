@@ -25,6 +25,7 @@ struct row {
 	}
 
 static const struct row rows[] = {
+	TEXT(forge),
 	TEXT(runner_name),
 	TEXT(short_token),
 	TEXT(system_id),

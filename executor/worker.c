@@ -9,10 +9,11 @@
 
 enum { ARENA_MAX = 64 << 20 };
 
-static int setup(struct worker *w, const struct forge_job *forge, struct err *e)
+static int setup(struct worker *w, const struct forge_job *const *forges, struct err *e)
 {
 	*w = (struct worker){
-		.forge = forge,
+		.forges = forges,
+		.forge = forges[0],
 		.arena = ARENA(ARENA_MAX),
 		.started_ms = clock_ms(),
 		.phase = PHASE_PREPARE,
@@ -58,10 +59,10 @@ static void run_phases(struct worker *w)
 	worker_upload(w);
 }
 
-int worker_run(const struct forge_job *forge, struct err *e)
+int worker_run(const struct forge_job *const *forges, struct err *e)
 {
 	struct worker w;
-	if (setup(&w, forge, e) < 0)
+	if (setup(&w, forges, e) < 0)
 		return -1;
 	run_phases(&w);
 	worker_phase(&w, PHASE_CLEANUP);

@@ -25,6 +25,8 @@ struct worker {
 	struct loop *loop;
 	struct arena arena;
 	struct settings settings;
+	const struct forge_job *const *forges; /* all there are, ended by NULL; the first until the
+						* settings are read */
 	const struct forge_job *forge;
 	const struct job *job; /* NULL when the payload cannot be read */
 	struct vars *vars;
@@ -59,7 +61,7 @@ struct worker {
 
 /* Run the job whose fds are ours (executor/gate.h) to its end, which is "end" in the journal. -1
  * only when not even the journal can be written. */
-int worker_run(const struct forge_job *forge, struct err *e)
+int worker_run(const struct forge_job *const *forges, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* --- the supervisor and the clock (worker_gate.c) ----------------------------------------------- */
@@ -97,6 +99,10 @@ void worker_secrets_leave(struct worker *w) __attribute__((nonnull));
 /* Rebuild what the log masks from the variables as they are now. */
 int worker_masks(struct worker *w, struct err *e) __attribute__((nonnull, warn_unused_result));
 int worker_sources(struct worker *w) __attribute__((nonnull, warn_unused_result));
+/* In place of the steps of a script: those of a workflow. */
+int worker_workflow(struct worker *w) __attribute__((nonnull, warn_unused_result));
+/* PATH, HOME and what else a login has, into vars. */
+int worker_base_env(struct vars *vars, struct err *e) __attribute__((nonnull, warn_unused_result));
 int worker_steps(struct worker *w) __attribute__((nonnull, warn_unused_result));
 void worker_after(struct worker *w) __attribute__((nonnull));
 void worker_upload(struct worker *w) __attribute__((nonnull));

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "executor/flags.h"
 #include "executor/vars_default.h"
+#include "protocol/job_workflow.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,12 +15,26 @@ enum { PAYLOAD_MAX = 8 << 20, SETTINGS_MAX = 8 << 20 };
 
 /* --- what the job is ---------------------------------------------------------------------------- */
 
+/* "" is the first. */
+static int choose_forge(struct worker *w, struct err *e)
+{
+	const char *name = w->settings.forge;
+	for (size_t i = 0; *name && w->forges[i]; i++)
+		if (strcmp(w->forges[i]->name, name) == 0) {
+			w->forge = w->forges[i];
+			return 0;
+		}
+	return *name ? err_set(e, EINVAL, "settings: forge: %.40s is unknown", name) : 0;
+}
+
 static int read_settings(struct worker *w, struct err *e)
 {
 	autobuf b = BUF(SETTINGS_MAX);
 	if (fd_read_all(WORKER_SETTINGS, &b, e) < 0)
 		return err_wrap(e, "settings");
-	return settings_read(buf_cstr(&b), &w->arena, &w->settings, e);
+	if (settings_read(buf_cstr(&b), &w->arena, &w->settings, e) < 0)
+		return -1;
+	return choose_forge(w, e);
 }
 
 static int read_payload(struct worker *w, struct err *e)
@@ -51,11 +66,10 @@ static const struct fixed base_env[] = {
 	{ "LANG", "C.UTF-8" },
 };
 
-static int add_base(struct worker *w, struct err *e)
+int worker_base_env(struct vars *vars, struct err *e)
 {
 	for (size_t i = 0; i < sizeof base_env / sizeof *base_env; i++)
-		if (vars_set(w->vars, base_env[i].key, base_env[i].value, VAR_PUBLIC | VAR_RAW, e) <
-		    0)
+		if (vars_set(vars, base_env[i].key, base_env[i].value, VAR_PUBLIC | VAR_RAW, e) < 0)
 			return -1;
 	return 0;
 }
@@ -106,7 +120,8 @@ static int build_vars(struct worker *w, struct err *e)
 	};
 	w->vars = vars_new(&w->arena, e);
 	autobuf warnings = BUF(16 << 10);
-	if (!w->vars || add_base(w, e) < 0 || vars_default(w->vars, w->job, &facts, e) < 0 ||
+	if (!w->vars || worker_base_env(w->vars, e) < 0 ||
+	    vars_default(w->vars, w->job, &facts, e) < 0 ||
 	    flags_check(w->vars, s->feature_flags, &warnings, e) < 0)
 		return -1;
 	w->warnings = arena_strdup(&w->arena, buf_cstr(&warnings), e);
@@ -120,12 +135,30 @@ static int add_mask(void *set, const char *p, size_t n, struct err *e)
 	return redact_set_add(set, "a masked variable", p, n, e);
 }
 
+/* A secret whole, and line by line where it has several: tools show it so. */
+static int add_lines(struct redact_set *set, const char *value, struct err *e)
+{
+	const char *what = "a secret of the job";
+	if (redact_set_add(set, what, value, strlen(value), e) < 0)
+		return -1;
+	for (const char *s = value; strchr(value, '\n') && *s; s += *s == '\n') {
+		size_t n = strcspn(s, "\n");
+		if (redact_set_add(set, what, s, n, e) < 0)
+			return -1;
+		s += n;
+	}
+	return 0;
+}
+
+/* What the forge itself gave with the job. */
 static int mask_job(const struct job *j, struct redact_set *set, struct err *e)
 {
 	int r = redact_set_add(set, "the job token", j->token, strlen(j->token), e);
 	for (size_t i = 0; r == 0 && i < j->ndependencies; i++)
 		r = redact_set_add(set, "the token of a needed job", j->dependencies[i].token,
 				   strlen(j->dependencies[i].token), e);
+	for (size_t i = 0; r == 0 && i < j->nmasks; i++)
+		r = add_lines(set, j->masks[i], e);
 	for (size_t i = 0; r == 0 && i < j->nmask_prefixes; i++)
 		r = redact_set_prefix(set, j->mask_prefixes[i], e);
 	return r;
@@ -183,7 +216,8 @@ static void say_header(struct worker *w)
 static int open_log(struct worker *w, struct err *e)
 {
 	w->trace = trace_new(&w->journal, w->settings.output_limit,
-			     !w->vars || flags_on(w->vars, "FF_TIMESTAMPS"), e);
+			     w->forge->stamped || !w->vars || flags_on(w->vars, "FF_TIMESTAMPS"),
+			     e);
 	if (!w->trace || joblog_init(&w->log, w->forge, &w->journal, w->trace, e) < 0)
 		return -1;
 	w->log.sections = w->job && w->job->trace_sections;
@@ -205,6 +239,9 @@ static int refuse_unsupported(struct worker *w)
 		{ "`services:`", j->nservices > 0 },
 		{ "`run:`", j->has_run },
 	};
+	if (j->workflow && *j->workflow->refusal &&
+	    verdict_set(&w->verdict, ENDING_UNSUPPORTED, "%s", j->workflow->refusal))
+		return -1;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (rows[i].asked &&
 		    verdict_set(&w->verdict, ENDING_UNSUPPORTED,

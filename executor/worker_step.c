@@ -21,6 +21,7 @@ enum {
 	READ_BYTES = 256 << 10,
 	SCRIPT_MAX = 8 << 20,
 	SCRIPT_NAME = 64,
+	ARGV_MAX = 8,
 	ENVIRON_MAX = 4 << 20,
 	QUIET_MS = 1000, /* a line without its end is shown after this long */
 	KILL_MS = 2000,  /* how long a pipe may stay open after SIGKILL */
@@ -247,9 +248,11 @@ static void script_file(const char *step, char *out)
 static int start(struct step *s, int out, int err, struct err *e)
 {
 	const struct worker *w = s->w;
+	const struct worker_step *spec = s->spec;
 	autobuf text = BUF(SCRIPT_MAX);
 	autobuf env = BUF(ENVIRON_MAX);
-	if (build_text(w, s->spec, &text, e) < 0 || vars_environ(w->vars, &env, e) < 0)
+	if ((spec->script ? buf_str(&text, spec->script, e) : build_text(w, spec, &text, e)) < 0 ||
+	    vars_environ(spec->vars ? spec->vars : w->vars, &env, e) < 0)
 		return -1;
 	autofd script = fd_sealed("script", text.p, text.len, e);
 	autofd variables = script < 0 ? -1 : fd_sealed("environ", env.p, env.len, e);
@@ -257,13 +260,17 @@ static int start(struct step *s, int out, int err, struct err *e)
 	if (variables < 0)
 		return -1;
 	char name[SCRIPT_NAME], path[256];
-	script_file(s->spec->name, name);
+	script_file(spec->name, name);
 	snprintf(path, sizeof path, "%s/%s", SANDBOX_SCRIPTS, name);
-	const char *argv[] = { w->settings.shell, path, NULL };
+	const char *usual[] = { w->settings.shell, "{0}", NULL };
+	const char *argv[ARGV_MAX + 1] = { 0 };
+	const char *const *given = spec->argv ? spec->argv : usual;
+	for (size_t i = 0; given[i] && i < ARGV_MAX; i++)
+		argv[i] = strcmp(given[i], "{0}") == 0 ? path : given[i];
 	struct sandbox_run run = {
 		.id = 1,
 		.argv = argv,
-		.cwd = w->project_dir,
+		.cwd = spec->cwd ? spec->cwd : w->project_dir,
 		.env = variables,
 		.script = script,
 		.script_name = name,

@@ -10,7 +10,11 @@ struct worker_step {
 	size_t nlines;
 	uint64_t timeout_ms; /* 0 none */
 	enum stop until;     /* what ends it */
-	bool hooks;          /* the operator's pre_build and post_build scripts belong to it */
+	/* in place of lines in GitLab's frame: a script as it is, what runs it ("{0}" is its path;
+	 * ended by NULL), where, with which variables */
+	const char *script, *const *argv, *cwd;
+	const struct vars *vars;
+	bool hooks; /* the operator's pre_build and post_build scripts belong to it */
 	/* result */
 	int code; /* exit status, 128 + signal */
 	bool timed_out, stopped;

@@ -114,6 +114,8 @@ static int one_step(struct worker *w, const struct job_step *js, uint64_t limit)
 
 int worker_steps(struct worker *w)
 {
+	if (w->job->workflow)
+		return worker_workflow(w);
 	uint64_t limit = duration_var(w, "RUNNER_SCRIPT_TIMEOUT", 0);
 	int r = 0;
 	w->may_run_after = true;

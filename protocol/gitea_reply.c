@@ -1,13 +1,12 @@
 #include "protocol/gitea_reply.h"
 
 #include "base/str.h"
+#include "protocol/gitea_identity.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { UUID_LEN = 36 };
 
 static void json_drop(json_t **j)
 {
@@ -129,23 +128,14 @@ int gitea_runner_read(const struct http_reply *r, bool declared, struct forge_id
 	if (declared)
 		return 0;
 	size_t n = strlen(token);
-	if (strlen(uuid) != UUID_LEN || strspn(uuid, "0123456789abcdefABCDEF-") != UUID_LEN ||
-	    n == 0 || n + UUID_LEN + 2 > FORGE_TOKEN_MAX || !str_is_printable(token, n))
+	if (strlen(uuid) != GITEA_UUID || strspn(uuid, "0123456789abcdefABCDEF-") != GITEA_UUID ||
+	    n == 0 || n + GITEA_UUID + 2 > FORGE_TOKEN_MAX || !str_is_printable(token, n))
 		return err_set(e, EPROTO, "the answer names no runner");
 	snprintf(ret->token, sizeof ret->token, "%s:%s", uuid, token);
 	return 0;
 }
 
 /* --- a task ------------------------------------------------------------------------------------- */
-
-/* FNV-1a: a number for a repository whose own the context does not say. */
-static uint64_t number_of(const char *name)
-{
-	uint64_t h = 14695981039346656037ULL;
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * 1099511628211ULL;
-	return h >> 1 | 1ULL << 62;
-}
 
 static void read_task(const json_t *task, struct forge_offer *o)
 {
@@ -155,10 +145,8 @@ static void read_task(const json_t *task, struct forge_offer *o)
 	o->id = number_at(task, "id");
 	copy_plain(o->project_path, sizeof o->project_path, name);
 	o->protected_ref = json_is_true(json_object_get(context, "ref_protected"));
-	if (strcmp(text_at(repository, "full_name"), name) == 0)
-		o->project_id = number_at(repository, "id");
-	if (!o->project_id)
-		o->project_id = number_of(name);
+	o->project_id = gitea_project_id(name, text_at(repository, "full_name"),
+					 number_at(repository, "id"));
 }
 
 int gitea_fetch_read(const struct http_reply *r, struct forge_offer *ret_offer,

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "protocol/gitea_identity.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,8 +19,6 @@ enum {
 	LOG_MS = 120 * 1000,
 	STALL_MS = 20 * 1000,
 	GZIP_FROM = 4 << 10,
-	UUID_LEN = 36,
-	SECRET_LEN = 40,
 };
 
 static int begin(struct forge_request *r, const char *url, const char *method, struct err *e)
@@ -42,16 +40,14 @@ static int begin(struct forge_request *r, const char *url, const char *method, s
 static int begin_as(struct forge_request *r, const struct gitea_runner *g, const char *method,
 		    struct err *e)
 {
-	char uuid[UUID_LEN + 1];
-	const char *colon = strchr(g->token, ':');
-	if (!colon || colon - g->token != UUID_LEN || !colon[1])
+	char uuid[GITEA_UUID + 1];
+	const char *token = gitea_credentials(g->token, uuid);
+	if (!token)
 		return err_set(e, EINVAL, "the token is not of the form UUID:TOKEN");
-	memcpy(uuid, g->token, UUID_LEN);
-	uuid[UUID_LEN] = '\0';
 	if (begin(r, g->url, method, e) < 0 ||
 	    forge_request_header(r, "x-runner-uuid", uuid, e) < 0)
 		return -1;
-	return forge_request_header(r, "x-runner-token", colon + 1, e);
+	return forge_request_header(r, "x-runner-token", token, e);
 }
 
 static int add_text(struct buf *b, const char *key, const char *value, struct err *e)
@@ -62,16 +58,6 @@ static int add_text(struct buf *b, const char *key, const char *value, struct er
 }
 
 /* --- registering -------------------------------------------------------------------------------- */
-
-int gitea_label_name(const char *label, size_t n, size_t *ret_n, struct err *e)
-{
-	const char *colon = memchr(label, ':', n);
-	size_t name = colon ? (size_t)(colon - label) : n;
-	if (name == 0 || !str_is_printable(label, name) || memchr(label, ' ', name))
-		return err_set(e, EINVAL, "label \"%.*s\": no name", (int)(n < 80 ? n : 80), label);
-	*ret_n = name;
-	return 0;
-}
 
 /* "labels":["a","b"] */
 static int add_labels(struct buf *b, const char *lines, struct err *e)
@@ -112,21 +98,6 @@ int gitea_declare(const struct gitea_runner *g, const char *labels, struct forge
 	    add_labels(b, labels, e) < 0)
 		return -1;
 	return buf_str(b, ",\"capabilities\":[\"cancelling\"]}", e);
-}
-
-int gitea_offline_token(const char *secret, char ret[FORGE_TOKEN_MAX], struct err *e)
-{
-	char hex[33];
-	size_t n = strlen(secret);
-	if (n != SECRET_LEN || strspn(secret, "0123456789abcdefABCDEF") != n)
-		return err_set(e, EINVAL, "an offline registration secret is %d hex digits",
-			       SECRET_LEN);
-	for (size_t i = 0; i < 16; i++) /* the UUID's bytes are the first characters themselves */
-		snprintf(hex + 2 * i, 3, "%02x", (unsigned)(unsigned char)secret[i]);
-	snprintf(ret, FORGE_TOKEN_MAX, "%.8s-%.4s-%.4s-%.4s-%.12s:%s", hex, hex + 8, hex + 12,
-		 hex + 16, hex + 20, secret);
-	explicit_bzero(hex, sizeof hex);
-	return 0;
 }
 
 /* --- tasks -------------------------------------------------------------------------------------- */

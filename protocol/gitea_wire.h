@@ -69,16 +69,6 @@ int gitea_update_log(const struct gitea_runner *g, const struct gitea_log *l,
 		     struct forge_request *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* The name of a label: what stands before its first ':'. -1 with e set when it is none that a
- * workflow could ask for. */
-int gitea_label_name(const char *label, size_t n, size_t *ret_n, struct err *e)
-	__attribute__((nonnull, warn_unused_result));
-
-/* Forgejo's offline registration: the credentials "UUID:TOKEN" that belong to a secret of 40 hex
- * digits. */
-int gitea_offline_token(const char *secret, char ret[FORGE_TOKEN_MAX], struct err *e)
-	__attribute__((nonnull, warn_unused_result));
-
 /* The limits of each file's rows: bytes of a row's text, of a request's rows before they are sent. */
 enum { GITEA_ROW_MAX = 60 << 10, GITEA_BATCH = 512 << 10 };
 

@@ -93,10 +93,11 @@ struct job {
 	const struct job_artifact *artifacts;
 	const struct job_cache *caches;
 	const struct job_dependency *dependencies;
-	/* features.token_mask_prefixes, features.failure_reasons (what the server knows) */
-	const char *const *mask_prefixes, *const *failure_reasons;
+	/* features.token_mask_prefixes and .failure_reasons (GitLab); what the log must never show */
+	const char *const *mask_prefixes, *const *failure_reasons, *const *masks;
 	size_t nvars, nsteps, nhooks, nsecrets, nservices, nartifacts, ncaches, ndependencies;
-	size_t nmask_prefixes, nfailure_reasons; /* how many there are of each */
+	size_t nmask_prefixes, nfailure_reasons, nmasks; /* how many there are of each */
+	const struct job_workflow *workflow; /* job_workflow.h: in place of steps; NULL none */
 	bool trace_sections, has_run; /* has_run: the "run" keyword is set: refused with words */
 };
 

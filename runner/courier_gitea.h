@@ -23,6 +23,7 @@ struct gitea_task {
 	struct gitea_sent sent;
 	uint64_t counted_off, counted_rows; /* how many rows begin before that byte of the log */
 	uint64_t started_us, stopped_us;
+	bool skipped; /* its condition did not hold */
 	struct gitea_step steps[GITEA_STEPS_MAX];
 	size_t nsteps;
 };

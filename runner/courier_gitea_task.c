@@ -162,7 +162,14 @@ static void job_ended(struct courier_task *j, const struct journal_record *r)
 	own_of(j)->stopped_us = r->t_us;
 }
 
+static void job_skipped(struct courier_task *j, const struct journal_record *r)
+{
+	(void)r;
+	own_of(j)->skipped = true;
+}
+
 static const struct event_row events[] = {
+	{ "skipped", job_skipped },
 	{ "step_start", step_started },
 	{ "step_end", step_ended },
 	{ "verdict", job_ended },
@@ -239,7 +246,9 @@ static enum gitea_result result_of(const struct courier_task *j)
 {
 	if (strcmp(j->fault, "cancelled") == 0)
 		return GITEA_CANCELLED;
-	return j->success ? GITEA_SUCCESS : GITEA_FAILURE;
+	if (j->success)
+		return own_of(j)->skipped ? GITEA_SKIPPED : GITEA_SUCCESS;
+	return GITEA_FAILURE;
 }
 
 /* --- shipping ----------------------------------------------------------------------------------- */

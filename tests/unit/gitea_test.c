@@ -1,4 +1,5 @@
 /* runner.v1: requests as the server takes them, answers as it was seen to give them. */
+#include "protocol/gitea_identity.h"
 #include "protocol/gitea_pace.h"
 #include "protocol/gitea_reply.h"
 #include "protocol/gitea_rows.h"
@@ -189,6 +190,19 @@ START_TEST(forgejos_offline_secret)
 	ck_assert_int_eq(gitea_offline_token("7c31591e", token, &e), -1);
 	ck_assert_int_eq(gitea_offline_token("zc31591e8b67225a116d4a4519ea8e507e08f71f", token, &e),
 			 -1);
+}
+END_TEST
+
+START_TEST(labels_with_a_schema)
+{
+	ck_assert_int_eq(gitea_label_check("ubuntu-latest", &e), 0);
+	ck_assert_int_eq(gitea_label_check("ubuntu-latest:host", &e), 0);
+	ck_assert_int_eq(gitea_label_check("x:docker://node:20", &e), -1);
+	ck_assert_ptr_nonnull(strstr(e.msg, "images are not run for workflows yet"));
+	ck_assert_int_eq(gitea_label_check("x:lxc", &e), -1);
+	ck_assert_int_eq(gitea_label_check("x:vm", &e), -1);
+	ck_assert_str_eq(e.msg, "label \"x:vm\": the schema is host or docker");
+	ck_assert_int_eq(gitea_label_check(":host", &e), -1);
 }
 END_TEST
 
@@ -505,6 +519,7 @@ static TCase *tests(void)
 	tcase_add_test(t, many_rows_are_compressed);
 	tcase_add_test(t, a_row_ends_by_its_bytes);
 	tcase_add_test(t, forgejos_offline_secret);
+	tcase_add_test(t, labels_with_a_schema);
 	tcase_add_loop_test(t, codes_are_in_the_text, 0, sizeof codes / sizeof *codes);
 	tcase_add_test(t, a_refusal_in_words);
 	tcase_add_test(t, a_registered_runner);

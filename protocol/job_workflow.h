@@ -1,0 +1,53 @@
+/*
+ * A job of a workflow (GitHub Actions, Gitea, Forgejo) as data: its steps in order, the texts of
+ * expressions as they stand, the contexts as JSON. What runs it is the executor's workflow engine, which
+ * knows no server. Promises as in job.h: no string is NULL, absent is "".
+ */
+#ifndef PROTOCOL_JOB_WORKFLOW_H
+#define PROTOCOL_JOB_WORKFLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A text that may hold ${{ expressions }}, and where it stands in the workflow, from 1; line 0: it is
+ * not there. */
+struct job_text {
+	const char *text;
+	unsigned line, col;
+};
+
+/* A member of an `env:`. */
+struct job_pair {
+	const char *key;
+	struct job_text value;
+};
+
+struct job_env {
+	const struct job_pair *pairs;
+	size_t n;
+};
+
+struct job_run {
+	const char *id;
+	struct job_text name, run, condition, shell, directory, timeout, carry_on;
+	struct job_env env;
+	unsigned line, col;
+};
+
+/* "github" and its JSON. */
+struct job_context {
+	const char *name, *json;
+};
+
+struct job_workflow {
+	struct job_text condition;        /* of the job */
+	struct job_text shell, directory; /* defaults.run, the job's before the workflow's */
+	struct job_env env[2];            /* the workflow's, the job's */
+	const struct job_run *runs;
+	size_t nruns;
+	const struct job_context *contexts;
+	size_t ncontexts;
+	const char *refusal; /* what cannot be done, with its place; "" nothing */
+};
+
+#endif
