@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "protocol/gitea_identity.h"
 #include "runner/courier_ask.h"
 #include "runner/registration.h"
 #include "runner/state.h"
@@ -84,21 +85,19 @@ static const struct config_runner *runner_named(const struct config *c, const ch
 	return NULL;
 }
 
-static struct courier_oneshot question(const struct context *x, const char *verb,
-				       const struct config_runner *r)
+static int question(struct context *x, const char *verb, const struct config_runner *r,
+		    struct courier_oneshot *ret, struct err *e)
 {
-	return (struct courier_oneshot){
-		.verb = verb,
-		.url = r->url,
-		.token = r->token,
-		.system_id = x->system_id,
-		.shell = r->shell ? r->shell : "bash",
-		.ca_file = r->tls_ca_file,
-		.cert_file = r->tls_cert_file,
-		.key_file = r->tls_key_file,
-		.proxy = r->proxy,
-		.no_proxy = r->no_proxy,
-	};
+	if (courier_question(verb, r, &x->arena, ret, e) < 0)
+		return -1;
+	ret->system_id = x->system_id;
+	return 0;
+}
+
+/* What only GitLab has: a call to take a runner back. */
+static bool can_unregister(const struct config_runner *r)
+{
+	return strcmp(r->forge, "gitlab") == 0;
 }
 
 static int refused_exit(const struct courier_said *said)
@@ -149,27 +148,83 @@ static const char *or_empty(const char *s)
 	return s ? s : "";
 }
 
-static struct config_runner asked_for(const struct command_line *l, const char *token)
+/* "A,B" as r->labels, each checked. */
+static int split_labels(struct context *x, struct config_runner *r, struct err *e)
 {
-	return (struct config_runner){
+	const char *text = or_empty(command_value(x->l, "labels"));
+	size_t most = strlen(text) / 2 + 1;
+	const char **labels = arena_array(&x->arena, most, sizeof *labels, e);
+	if (!labels)
+		return -1;
+	for (; *text; text += *text == ',') {
+		size_t n = strcspn(text, ",");
+		labels[r->nlabels] = arena_strndup(&x->arena, text, n, e);
+		if (n && (!labels[r->nlabels] || gitea_label_check(labels[r->nlabels++], e) < 0))
+			return -1;
+		text += n;
+	}
+	r->labels = labels;
+	return 0;
+}
+
+static const char *const forges[] = { "gitlab", "gitea", "forgejo" };
+
+/* The options that belong to one kind of forge. */
+static int check_forge(const struct context *x, const struct config_runner *r, struct err *e)
+{
+	bool known = false, offline = command_has(x->l, "offline");
+	for (size_t i = 0; i < sizeof forges / sizeof *forges; i++)
+		known = known || strcmp(forges[i], r->forge) == 0;
+	if (!known)
+		return err_set(e, EINVAL,
+			       "--forge: %.40s is not served; gitlab, gitea and "
+			       "forgejo are",
+			       r->forge);
+	if (can_unregister(r))
+		return r->nlabels || r->ephemeral || offline
+			       ? err_set(e, EINVAL,
+					 "--labels, --ephemeral and --offline need "
+					 "--forge=gitea or forgejo")
+			       : 0;
+	if (!r->nlabels)
+		return err_set(e, EINVAL, "--labels: without one no job would ever come");
+	return offline && r->ephemeral
+		       ? err_set(e, EINVAL,
+				 "--offline: the server made the runner, and not for "
+				 "one job")
+		       : 0;
+}
+
+/* -1: the command line is wrong. */
+static int asked_for(struct context *x, struct config_runner *ret, struct err *e)
+{
+	const struct command_line *l = x->l;
+	const char *forge = command_value(l, "forge");
+	*ret = (struct config_runner){
 		.url = command_value(l, "url"),
-		.token = token,
+		.token = "",
+		.forge = forge ? forge : "gitlab",
+		.ephemeral = command_has(l, "ephemeral"),
 		.tls_ca_file = or_empty(command_value(l, "tls-ca-file")),
 		.tls_cert_file = or_empty(command_value(l, "tls-cert-file")),
 		.tls_key_file = or_empty(command_value(l, "tls-key-file")),
 		.proxy = or_empty(command_value(l, "proxy")),
 		.no_proxy = "",
 	};
+	return split_labels(x, ret, e) < 0 ? -1 : check_forge(x, ret, e);
 }
 
-static int keep(const struct context *x, const char *name, const struct config_runner *r,
-		const struct courier_said *said, struct err *e)
+static int keep(const struct context *x, const struct courier_oneshot *q,
+		const struct config_runner *r, const struct courier_said *said, struct err *e)
 {
 	const char *token = said->token.n ? secret_expose(&said->token) : r->token;
 	struct registration add = {
-		.name = name,
+		.name = r->name,
 		.url = r->url,
 		.token = token,
+		.forge = can_unregister(r) ? "" : r->forge,
+		.labels = q->labels,
+		.ephemeral = r->ephemeral,
 		.id = said->id,
 		.token_obtained_at = clock_wall_us() / 1000000,
 		.token_expires_at = said->expires,
@@ -182,51 +237,66 @@ static int keep(const struct context *x, const char *name, const struct config_r
 }
 
 /* What was made at the coordinator and cannot be kept here is taken back. */
-static void take_back(const struct context *x, const struct config_runner *r,
+static void take_back(struct context *x, const struct config_runner *r,
 		      const struct courier_said *said)
 {
-	struct courier_oneshot q = question(x, "unregister", r);
-	struct courier_said answer;
+	struct courier_oneshot q;
+	struct courier_said answer = { 0 };
 	struct err e = { 0 };
-	q.token = said->token.n ? secret_expose(&said->token) : r->token;
-	if (courier_ask(x->config, &q, &answer, &e) < 0 || !answer.ok)
+	int asked = can_unregister(r) ? question(x, "unregister", r, &q, &e) : -1;
+	if (asked == 0) {
+		q.token = said->token.n ? secret_expose(&said->token) : r->token;
+		asked = courier_ask(x->config, &q, &answer, &e);
+	}
+	if (asked < 0 || !answer.ok)
 		fprintf(stderr, "courser: warning: the runner %" PRIu64 " stays at %s\n", said->id,
 			r->url);
 	courier_said_done(&answer);
 }
 
-static int ask_register(struct context *x, const char *name, const char *token, struct err *e)
+/* What a legacy registration says about the new runner. */
+static int fill_options(const struct command_line *l, struct courier_oneshot *q, struct err *e)
 {
-	const struct command_line *l = x->l;
-	struct config_runner r = asked_for(l, token);
-	struct courier_oneshot q = question(x, "register", &r);
-	struct courier_said said;
 	uint64_t timeout = 0;
 	const char *text = command_value(l, "maximum-timeout");
-	if (text && !str_duration(text, 1000, &timeout)) {
-		err_set(e, EINVAL, "--maximum-timeout: %.40s is no duration", text);
-		return EX_USAGE;
-	}
-	q.description = or_empty(command_value(l, "description"));
-	if (!q.description[0])
-		q.description = name;
-	q.tags = or_empty(command_value(l, "tags"));
-	q.access_level = or_empty(command_value(l, "access-level"));
-	q.run_untagged = command_has(l, "run-untagged") || q.tags[0] == '\0';
-	q.locked = command_has(l, "locked");
-	q.paused = command_has(l, "paused");
-	q.maximum_timeout = (uint32_t)(timeout / 1000);
+	if (text && !str_duration(text, 1000, &timeout))
+		return err_set(e, EINVAL, "--maximum-timeout: %.40s is no duration", text);
+	q->tags = or_empty(command_value(l, "tags"));
+	q->access_level = or_empty(command_value(l, "access-level"));
+	q->run_untagged = command_has(l, "run-untagged") || q->tags[0] == '\0';
+	q->locked = command_has(l, "locked");
+	q->paused = command_has(l, "paused");
+	q->maximum_timeout = (uint32_t)(timeout / 1000);
+	return 0;
+}
+
+static int ask_register(struct context *x, const struct config_runner *r, struct err *e)
+{
+	const char *description = or_empty(command_value(x->l, "description"));
+	bool made = command_has(x->l, "offline"); /* the server has it: it hears our labels */
+	struct courier_oneshot q;
+	struct courier_said said = { 0 };
 	int status = EX_OK;
+	if (question(x, made ? "verify" : "register", r, &q, e) < 0)
+		return EX_OSERR;
+	if (fill_options(x->l, &q, e) < 0)
+		return EX_USAGE;
+	q.description = *description ? description : r->name;
 	if (courier_ask(x->config, &q, &said, e) < 0) {
 		status = EX_OSERR;
 	} else if (!said.ok) {
-		err_set(e, EACCES, "%s: %s", r.url, said.text);
+		err_set(e, EACCES, "%s: %s", r->url, said.text);
 		status = refused_exit(&said);
-	} else if (keep(x, name, &r, &said, e) < 0) {
-		take_back(x, &r, &said);
+	} else if (keep(x, &q, r, &said, e) < 0) {
+		take_back(x, r, &said);
 		status = EX_CANTCREAT;
 	} else {
-		printf("%s: runner %" PRIu64 " of %s is in %s\n", name, said.id, r.url, x->path);
+		printf("%s: runner %" PRIu64 " of %s is in %s\n", r->name, said.id, r->url,
+		       x->path);
+		if (r->ephemeral && !said.ephemeral)
+			printf("%s: the server is too old for ephemeral runners: delete it there "
+			       "after its job\n",
+			       r->name);
 	}
 	courier_said_done(&said);
 	return status;
@@ -243,31 +313,43 @@ static const char *name_of(const struct command_line *l, char *host, size_t size
 	return host;
 }
 
+/* A secret of Forgejo's becomes the credentials that belong to it. */
+static int use_secret(struct secret *token, struct err *e)
+{
+	char both[FORGE_TOKEN_MAX];
+	if (gitea_offline_token(secret_expose(token), both, e) < 0)
+		return -1;
+	int r = secret_set(token, both, strlen(both), e);
+	explicit_bzero(both, sizeof both);
+	return r;
+}
+
 static int perform_register(struct context *x, struct err *e)
 {
 	char host[256];
-	const char *name = name_of(x->l, host, sizeof host);
+	struct config_runner r;
 	autosecret token = { 0 };
-	if (runner_named(x->config, name)) {
+	if (asked_for(x, &r, e) < 0)
+		return EX_USAGE;
+	r.name = name_of(x->l, host, sizeof host);
+	if (runner_named(x->config, r.name)) {
 		err_set(e, EEXIST, "%s: there is a registration \"%.80s\" already; choose a --name",
-			x->path, name);
+			x->path, r.name);
 		return EX_USAGE;
 	}
 	if (read_token(command_value(x->l, "token-file"), &token, e) < 0)
 		return e->code == EINVAL ? EX_DATAERR : EX_NOINPUT;
+	if (command_has(x->l, "offline") && use_secret(&token, e) < 0)
+		return EX_DATAERR;
 	if (identify(x, e) < 0)
 		return EX_OSERR;
-	return ask_register(x, name, secret_expose(&token), e);
+	r.token = secret_expose(&token);
+	return ask_register(x, &r, e);
 }
 
 int cmd_register(const struct command_line *l, struct err *e)
 {
 	struct context x;
-	const char *forge = command_value(l, "forge");
-	if (forge && strcmp(forge, "gitlab") != 0) {
-		err_set(e, EINVAL, "--forge: %.40s is not served yet; gitlab is", forge);
-		return EX_USAGE;
-	}
 	int status = context_open(&x, l, true, e);
 	if (status == EX_OK)
 		status = perform_register(&x, e);
@@ -279,10 +361,10 @@ int cmd_register(const struct command_line *l, struct err *e)
 
 static int verify_one(struct context *x, const struct config_runner *r, struct err *e)
 {
-	struct courier_oneshot q = question(x, "verify", r);
-	struct courier_said said;
+	struct courier_oneshot q;
+	struct courier_said said = { 0 };
 	int status = EX_OK;
-	if (courier_ask(x->config, &q, &said, e) < 0) {
+	if (question(x, "verify", r, &q, e) < 0 || courier_ask(x->config, &q, &said, e) < 0) {
 		status = EX_OSERR;
 	} else if (said.ok) {
 		printf("%s: the token is valid\n", r->name);
@@ -330,13 +412,28 @@ int cmd_verify(const struct command_line *l, struct err *e)
 
 /* --- unregister --------------------------------------------------------------------------------- */
 
+/* Gitea and Forgejo have no call for it. */
+static int forget_one(struct context *x, const struct config_runner *r, struct err *e)
+{
+	struct registration_who who = { .name = r->name, .url = r->url };
+	if (registration_remove(x->path, &who, e) < 0)
+		return EX_CANTCREAT;
+	printf("%s: removed here; runner %" PRIu64
+	       " must be deleted at the server itself (Settings, "
+	       "Actions, Runners): %s has no call for it\n",
+	       r->name, r->id, r->url);
+	return EX_OK;
+}
+
 static int unregister_one(struct context *x, const struct config_runner *r, struct err *e)
 {
-	struct courier_oneshot q = question(x, "unregister", r);
+	struct courier_oneshot q;
 	struct registration_who who = { .name = r->name, .url = r->url };
-	struct courier_said said;
+	struct courier_said said = { 0 };
 	int status = EX_OK;
-	if (courier_ask(x->config, &q, &said, e) < 0) {
+	if (!can_unregister(r))
+		return forget_one(x, r, e);
+	if (question(x, "unregister", r, &q, e) < 0 || courier_ask(x->config, &q, &said, e) < 0) {
 		status = EX_OSERR;
 	} else if (!said.ok && said.status != 403 && said.status != 404) {
 		err_set(e, EIO, "%s: %s; it stays in the configuration", r->name, said.text);

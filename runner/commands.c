@@ -94,7 +94,20 @@ static const struct command_option token_option = {
 static const struct command_option forge_option = {
 	.name = "forge",
 	.arg = "KIND",
-	.help = "what kind of coordinator it is: gitlab",
+	.help = "what kind of coordinator it is: gitlab, gitea or forgejo; default: gitlab",
+};
+static const struct command_option labels_option = {
+	.name = "labels",
+	.arg = "A,B",
+	.help = "gitea, forgejo: what workflows name in runs-on, each NAME or NAME:host",
+};
+static const struct command_option ephemeral_option = {
+	.name = "ephemeral",
+	.help = "gitea, forgejo: for one job; the server deletes the runner after it",
+};
+static const struct command_option offline_option = {
+	.name = "offline",
+	.help = "forgejo: the token file holds the secret of an offline registration",
 };
 static const struct command_option name_option = {
 	.name = "name",
@@ -180,10 +193,11 @@ static const struct command verbs[] = {
 		.name = "register",
 		.help = "Check a token with its coordinator and add a registration",
 		.more = "The configuration is edited in place; what else is in it stays as it is.",
-		.options = { &url_option, &token_option, &forge_option, &new_name_option,
-			     &config_option, &state_option, &ca_option, &cert_option, &key_option,
-			     &proxy_option, &description_option, &tags_option, &untagged_option,
-			     &locked_option, &paused_option, &access_option, &timeout_option },
+		.options = { &url_option,    &token_option,       &forge_option,   &new_name_option,
+			     &labels_option, &ephemeral_option,   &offline_option, &config_option,
+			     &state_option,  &ca_option,          &cert_option,    &key_option,
+			     &proxy_option,  &description_option, &tags_option,    &untagged_option,
+			     &locked_option, &paused_option,      &access_option,  &timeout_option },
 		.run = cmd_register,
 	},
 	{

@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "protocol/gitea_identity.h"
 #include "protocol/yaml.h"
 #include "runner/config_read.h"
 
@@ -76,8 +77,27 @@ static void check_listen(const struct config *c, struct config_errors *errors)
 			     c->listen_address);
 }
 
+/* What belongs to one kind of forge. NULL when all is well; text is room for words. */
+static const char *check_forge(const struct config_runner *x, struct err *text)
+{
+	char uuid[GITEA_UUID + 1];
+	bool gitlab = strcmp(x->forge, "gitlab") == 0;
+	if (gitlab)
+		return x->nlabels || x->ephemeral ? "labels and ephemeral are for gitea and forgejo"
+						  : NULL;
+	if (!x->nlabels)
+		return "no labels: no job would ever come";
+	for (size_t i = 0; i < x->nlabels; i++)
+		if (gitea_label_check(x->labels[i], text) < 0)
+			return text->msg;
+	return *x->token && !gitea_credentials(x->token, uuid)
+		       ? "token: of gitea and forgejo it is UUID:TOKEN"
+		       : NULL;
+}
+
 static void check_runner(struct config_reading *r, size_t i)
 {
+	struct err text = { 0 };
 	const struct config_runner *x = &r->runners[i];
 	const struct yaml_node *at = r->places[i];
 	const char *why = NULL;
@@ -91,6 +111,8 @@ static void check_runner(struct config_reading *r, size_t i)
 		why = "no token: set token or token_file";
 	else if (!*x->tls_cert_file != !*x->tls_key_file)
 		why = "tls_cert_file and tls_key_file: both or none";
+	else
+		why = check_forge(x, &text);
 	if (why)
 		config_error(r->errors, at->line, at->col, "runners[%zu]: %s", i, why);
 }

@@ -19,6 +19,8 @@ enum config_network { CONFIG_NETWORK_HOST, CONFIG_NETWORK_NONE };
 /* One registration. No string is NULL; "" is "not set". */
 struct config_runner {
 	const char *name, *url, *token, *token_file;
+	const char *forge; /* "gitlab", "gitea" or "forgejo" */
+	bool ephemeral;
 	uint64_t id;
 	uint64_t token_obtained_at, token_expires_at; /* seconds since 1970, 0 unknown */
 	const char *tls_ca_file, *tls_cert_file, *tls_key_file, *proxy, *no_proxy, *clone_url;
@@ -35,9 +37,9 @@ struct config_runner {
 	uint64_t cancel_int_ms, cancel_term_ms, drain_ms;
 	uint64_t tmp_size, nproc, nofile, fsize;
 	const char *const *environment, *const *feature_flags; /* "K=V" each */
-	const char *const *mounts, *const *devices;
+	const char *const *mounts, *const *devices, *const *labels;
 	const char *const *vault_allowed; /* addresses; none: any */
-	size_t nenvironment, nfeature_flags, nmounts, ndevices, nvault_allowed;
+	size_t nenvironment, nfeature_flags, nmounts, ndevices, nlabels, nvault_allowed;
 	const char *vault_ca_file;
 	uint64_t vault_timeout_ms;
 };

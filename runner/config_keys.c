@@ -19,6 +19,7 @@ enum { SECOND = 1000, HOUR = 3600 * SECOND, KIB = 1024, NAME_BYTES = 64 };
 
 static const char *const levels[] = { "debug", "info", "warn", "warning", "error", NULL };
 static const char *const formats[] = { "logfmt", NULL };
+static const char *const forges[] = { "gitlab", "gitea", "forgejo", NULL };
 static const char *const shells[] = { "bash", "sh", NULL };
 static const char *const networks[] = { "host", "none", NULL }; /* enum config_network */
 
@@ -27,7 +28,8 @@ static const struct config_key file_keys[] = {
 	    .doc = "How many jobs run at once, of all runners together."),
 	KEY("check_interval", DURATION, check_interval_ms, .max = HOUR, .standard = "3",
 	    .doc = "How long to wait between two requests for a job; 0 means 3 s. A server with "
-		   "long polling answers as soon as there is one."),
+		   "long polling answers as soon as there is one; Gitea and Forgejo, which have "
+		   "none, are asked every second unless this is longer than 3 s."),
 	KEY("log_level", WORD, log_level, .standard = "info", .words = levels,
 	    .doc = "The least level of the daemon's own log."),
 	KEY("log_format", WORD, log_format, .standard = "logfmt", .words = formats,
@@ -51,8 +53,17 @@ static const struct config_key file_keys[] = {
 static const struct config_key runner_keys[] = {
 	RUN("name", LINE, name, .standard = "", .doc = "Shown in job logs and metrics."),
 	RUN("url", URL, url, .standard = "", .doc = "Of the server; required."),
+	RUN("forge", WORD, forge, .standard = "gitlab", .words = forges,
+	    .doc = "What kind of server it is."),
+	RUN("labels", LIST, labels, COUNTED(nlabels), .standard = "",
+	    .doc = "Gitea and Forgejo: what workflows name in runs-on to get this runner: "
+		   "NAME or NAME:host."),
+	RUN("ephemeral", BOOL, ephemeral, .standard = "false",
+	    .doc = "Gitea and Forgejo: ask for one job and no more; the server deletes the runner "
+		   "when that job has ended."),
 	RUN("id", COUNT, id, .max = INT64_MAX, .standard = "0", .doc = "The server's number."),
-	RUN("token", SECRET, token, .standard = "", .doc = "The runner's authentication token."),
+	RUN("token", SECRET, token, .standard = "",
+	    .doc = "The runner's authentication token; of Gitea and Forgejo UUID:TOKEN."),
 	RUN("token_file", LINE, token_file, .standard = "",
 	    .doc = "Instead of token: the absolute path of a file that holds it, or the name of a "
 		   "systemd credential."),

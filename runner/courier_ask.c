@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ANSWER_MS = 60 * 1000, FILES = 3, PATH_BYTES = 4096 };
+enum { ANSWER_MS = 60 * 1000, FILES = 3, PATH_BYTES = 4096, LABELS_BYTES = 64 << 10 };
 
 struct asking {
 	struct proc proc;
@@ -84,8 +84,37 @@ static int take(struct asking *a, struct courier_said *ret, struct err *e)
 	ret->status = r.status;
 	ret->id = r.id;
 	ret->expires = r.expires;
+	ret->ephemeral = r.ephemeral != 0;
 	snprintf(ret->text, sizeof ret->text, "%s", r.text);
 	return r.token[0] ? secret_set(&ret->token, r.token, strlen(r.token), e) : 0;
+}
+
+int courier_question(const char *verb, const struct config_runner *r, struct arena *a,
+		     struct courier_oneshot *ret, struct err *e)
+{
+	autobuf labels = BUF(LABELS_BYTES);
+	for (size_t i = 0; i < r->nlabels; i++)
+		if (buf_printf(&labels, e, "%s\n", r->labels[i]) < 0)
+			return -1;
+	const char *lines = arena_strdup(a, buf_cstr(&labels), e);
+	if (!lines)
+		return -1;
+	*ret = (struct courier_oneshot){
+		.verb = verb,
+		.url = r->url,
+		.token = r->token,
+		.system_id = "",
+		.shell = r->shell ? r->shell : "bash",
+		.ca_file = r->tls_ca_file,
+		.cert_file = r->tls_cert_file,
+		.key_file = r->tls_key_file,
+		.proxy = r->proxy,
+		.no_proxy = r->no_proxy,
+		.forge = r->forge,
+		.labels = lines,
+		.ephemeral = r->ephemeral,
+	};
+	return 0;
 }
 
 int courier_ask(const struct config *c, struct courier_oneshot *q, struct courier_said *ret,

@@ -8,11 +8,18 @@
 
 struct courier_said {
 	bool ok;
+	bool ephemeral;  /* the server knows that it is for one job */
 	uint32_t status; /* of HTTP; 0: nobody answered */
 	uint64_t id, expires;
 	struct secret token; /* a new one; unset: unchanged */
 	char text[480];      /* why not */
 };
+
+/* A question about a registration, as it is configured. Borrows from r; its labels are a's. -1: out of
+ * memory. */
+int courier_question(const char *verb, const struct config_runner *r, struct arena *a,
+		     struct courier_oneshot *ret, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
 
 /* Ask q (its cookie is set here) and wait for the answer. -1: no courier could be asked. ret is to be
  * given to courier_said_done in any case. */

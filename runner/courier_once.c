@@ -44,6 +44,8 @@ static void answered(struct courier_call *c, const struct http_reply *r)
 	struct err e = { 0 };
 	struct courier_result m = { .cookie = o->cookie, .status = (uint32_t)r->status };
 	m.ok = o->verb->read(r, &id, &e) == 0;
+	if (e.code == EACCES && m.status >= 500) /* a refusal, whatever status it came with */
+		m.status = 401;
 	m.id = id.id;
 	m.expires = id.expires;
 	m.ephemeral = id.ephemeral;

@@ -9,21 +9,13 @@
 
 static void ask(struct doctor *d, const struct config_runner *r, const char *system_id)
 {
-	struct courier_oneshot q = {
-		.verb = "verify",
-		.url = r->url,
-		.token = r->token,
-		.system_id = system_id,
-		.shell = r->shell,
-		.ca_file = r->tls_ca_file,
-		.cert_file = r->tls_cert_file,
-		.key_file = r->tls_key_file,
-		.proxy = r->proxy,
-		.no_proxy = r->no_proxy,
-	};
-	struct courier_said said;
+	struct arena a = ARENA(1 << 20);
+	struct courier_oneshot q;
+	struct courier_said said = { 0 };
 	struct err e = { 0 };
-	if (courier_ask(d->config, &q, &said, &e) < 0)
+	int made = courier_question("verify", r, &a, &q, &e);
+	q.system_id = system_id;
+	if (made < 0 || courier_ask(d->config, &q, &said, &e) < 0)
 		doctor_say(d, "forge", DOCTOR_WARN, "%s: %s", r->name, e.msg);
 	else if (said.ok)
 		doctor_say(d, "forge", DOCTOR_OK, "%s: %s answers, the token is valid", r->name,
@@ -31,6 +23,7 @@ static void ask(struct doctor *d, const struct config_runner *r, const char *sys
 	else
 		doctor_say(d, "forge", DOCTOR_WARN, "%s: %s: %s", r->name, r->url, said.text);
 	courier_said_done(&said);
+	arena_done(&a);
 }
 
 void doctor_forges(struct doctor *d)

@@ -57,6 +57,7 @@ static int write_meta(const struct courier_job *j, const struct registry_row *r,
 	const struct meta meta = {
 		.kind = "forge",
 		.registration = r->wire.name,
+		.forge = r->wire.forge,
 		.token = j->token,
 		.reasons = j->reasons,
 		.project = j->project_path,

@@ -162,6 +162,7 @@ static void tell_orphan(struct intake *in, const struct meta *m, struct courier_
 		.idx = COURIER_ORPHANS + (uint32_t)(a->cookie & 0xffffff),
 		.name = m->registration,
 		.url = m->url,
+		.forge = m->forge,
 		.ca_file = m->ca_file,
 		.cert_file = m->cert_file,
 		.key_file = m->key_file,

@@ -16,7 +16,7 @@ int meta_write(const struct meta *m, struct buf *out, struct err *e)
 		{ "project", m->project },   { "url", m->url },
 		{ "ca_file", m->ca_file },   { "cert_file", m->cert_file },
 		{ "key_file", m->key_file }, { "proxy", m->proxy },
-		{ "no_proxy", m->no_proxy },
+		{ "no_proxy", m->no_proxy }, { "forge", m->forge },
 	};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		if (texts[i].value && texts[i].value[0] &&
@@ -39,6 +39,7 @@ static void take(struct meta *m, const char *key, const char *value)
 	} rows[] = {
 		{ "kind", &m->kind, NULL },
 		{ "registration", &m->registration, NULL },
+		{ "forge", &m->forge, NULL },
 		{ "token", &m->token, NULL },
 		{ "reasons", &m->reasons, NULL },
 		{ "project", &m->project, NULL },
@@ -68,6 +69,7 @@ int meta_read(const char *text, struct arena *a, struct meta *ret, struct err *e
 	*ret = (struct meta){
 		.kind = "",
 		.registration = "",
+		.forge = "",
 		.token = "",
 		.reasons = "",
 		.project = "",

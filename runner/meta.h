@@ -11,6 +11,7 @@
 struct meta {
 	const char *kind;         /* "forge" or "exec" */
 	const char *registration; /* its name in the configuration */
+	const char *forge;        /* what kind of server that is */
 	const char *token, *reasons, *project;
 	/* where its end is told when the registration is gone from the configuration */
 	const char *url, *ca_file, *cert_file, *key_file, *proxy, *no_proxy;

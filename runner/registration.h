@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* NULL or "" and 0 are left out. url and token are needed. */
@@ -16,6 +17,8 @@ struct registration {
 	const char *name, *url, *token;
 	uint64_t id, token_obtained_at, token_expires_at; /* times: seconds since 1970 */
 	const char *tls_ca_file, *tls_cert_file, *tls_key_file, *proxy, *no_proxy;
+	const char *forge, *labels; /* labels: a line each */
+	bool ephemeral;
 };
 
 /* Which one: by the name and url that config_load shows; token, if not NULL, is what it must have

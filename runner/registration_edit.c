@@ -102,13 +102,48 @@ static int time_put(struct writer *w, const char *key, uint64_t value)
 	return key_put(w, key) < 0 ? -1 : buf_printf(w->out, w->e, "%s\n", text);
 }
 
+/* A list of lines, in flow style. */
+static int labels_put(struct writer *w, const char *lines)
+{
+	bool first = true;
+	if (!lines || !*lines)
+		return 0;
+	if (key_put(w, "labels") < 0)
+		return -1;
+	for (; *lines; lines += *lines == '\n') {
+		size_t n = strcspn(lines, "\n");
+		if (n && (buf_str(w->out, first ? "[" : ", ", w->e) < 0 ||
+			  str_json(w->out, lines, n, w->e) < 0))
+			return -1;
+		first = first && !n;
+		lines += n;
+	}
+	return buf_str(w->out, first ? "[]\n" : "]\n", w->e);
+}
+
+/* What belongs to one kind of forge. */
+static int forge_put(struct writer *w, const struct registration *r)
+{
+	if (text_put(w, "forge", r->forge) < 0 || labels_put(w, r->labels) < 0)
+		return -1;
+	if (!r->ephemeral)
+		return 0;
+	return key_put(w, "ephemeral") < 0 ? -1 : buf_str(w->out, "true\n", w->e);
+}
+
+static int token_put(struct writer *w, const struct registration *r)
+{
+	if (number_put(w, "id", r->id) < 0 || text_put(w, "token", r->token) < 0 ||
+	    time_put(w, "token_obtained_at", r->token_obtained_at) < 0)
+		return -1;
+	return time_put(w, "token_expires_at", r->token_expires_at);
+}
+
 static int item_put(struct buf *out, unsigned indent, const struct registration *r, struct err *e)
 {
 	struct writer w = { .out = out, .indent = indent, .e = e };
 	if (text_put(&w, "name", r->name) < 0 || text_put(&w, "url", r->url) < 0 ||
-	    number_put(&w, "id", r->id) < 0 || text_put(&w, "token", r->token) < 0 ||
-	    time_put(&w, "token_obtained_at", r->token_obtained_at) < 0 ||
-	    time_put(&w, "token_expires_at", r->token_expires_at) < 0)
+	    forge_put(&w, r) < 0 || token_put(&w, r) < 0)
 		return -1;
 	if (text_put(&w, "tls_ca_file", r->tls_ca_file) < 0 ||
 	    text_put(&w, "tls_cert_file", r->tls_cert_file) < 0 ||

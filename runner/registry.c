@@ -9,7 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORT_TOKEN = 9, LINES_MAX = 1 << 20 };
+enum {
+	SHORT_TOKEN = 9,
+	LINES_MAX = 1 << 20,
+	LONG_POLL_MS =
+		3000, /* check_interval's default: of servers that answer when there is a job */
+	SHORT_POLL_MS = 1000,
+};
 
 /* --- texts -------------------------------------------------------------------------------------- */
 
@@ -62,6 +68,14 @@ static void short_token(const char *token, char *out, size_t size)
 
 /* --- a row -------------------------------------------------------------------------------------- */
 
+/* Servers without long polling are asked more often. */
+static uint32_t interval_of(const struct config *c, const struct config_runner *from)
+{
+	bool held = strcmp(from->forge, "gitlab") == 0;
+	return held || c->check_interval_ms > LONG_POLL_MS ? (uint32_t)c->check_interval_ms
+							   : SHORT_POLL_MS;
+}
+
 static void fill_wire(struct registry_row *r, const struct config *c,
 		      const struct config_runner *from)
 {
@@ -81,13 +95,15 @@ static void fill_wire(struct registry_row *r, const struct config *c,
 		.no_proxy = from->no_proxy,
 		.limit = (uint32_t)from->limit,
 		.request_concurrency = (uint32_t)from->request_concurrency,
-		.check_interval_ms = (uint32_t)c->check_interval_ms,
+		.check_interval_ms = interval_of(c, from),
 		.unhealthy_limit = (uint32_t)from->unhealthy_requests_limit,
 		.unhealthy_interval_s = (uint32_t)(from->unhealthy_interval_ms / 1000),
 		.final_retries = (uint32_t)from->job_status_final_update_retry_limit,
 		.connection_age_s = (uint32_t)(c->connection_max_age_ms / 1000),
 		.strict = from->strict_check_interval,
 		.rotate = from->token_file[0] == '\0',
+		.forge = from->forge,
+		.ephemeral = from->ephemeral,
 	};
 }
 
@@ -117,6 +133,7 @@ static int fill_settings(struct registry_row *r, const struct config_runner *fro
 {
 	r->settings = (struct settings){
 		.runner_name = from->name,
+		.forge = from->forge,
 		.short_token = r->short_token,
 		.system_id = "",
 		.server_url = from->url,
@@ -183,6 +200,9 @@ int registry_row_fill(struct registry_row *r, const struct config *c,
 {
 	short_token(from->token, r->short_token, sizeof r->short_token);
 	fill_wire(r, c, from);
+	r->wire.labels = lines(a, from->labels, from->nlabels, e);
+	if (!r->wire.labels)
+		return -1;
 	if (fill_settings(r, from, a, e) < 0)
 		return -1;
 	return fill_slot(r, from, a, e);

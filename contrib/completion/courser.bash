@@ -8,7 +8,7 @@ _courser() {
 	fi
 	case ${COMP_WORDS[1]} in
 	run) words='--config --state --override --help' ;;
-	register) words='--url --token-file --forge --name --config --state --tls-ca-file --tls-cert-file --tls-key-file --proxy --description --tags --run-untagged --locked --paused --access-level --maximum-timeout --help' ;;
+	register) words='--url --token-file --forge --name --labels --ephemeral --offline --config --state --tls-ca-file --tls-cert-file --tls-key-file --proxy --description --tags --run-untagged --locked --paused --access-level --maximum-timeout --help' ;;
 	verify) words='--config --state --name --help' ;;
 	unregister) words='--config --state --name --all --help' ;;
 	list) words='--config --json --help' ;;

@@ -54,7 +54,7 @@ def test_version(courser):
     (["cancel", "1", "2"], "one word too many"),
     (["unregister"], "--all"),
     (["register", "--url", "http://h"], "--token-file"),
-    (["register", "--url", "http://h", "--token-file", "-", "--forge", "gitea"], "not served yet"),
+    (["register", "--url", "http://h", "--token-file", "-", "--forge", "gitea"], "--labels"),
 ])
 def test_usage_errors(courser, words, text):
     done = courser.command(*words)

@@ -94,6 +94,22 @@ static const struct edit {
 	{ "a: [\n", NULL },
 };
 
+START_TEST(a_runner_of_gitea)
+{
+	const struct registration gitea = { .name = "g",
+					    .url = "http://h",
+					    .token = "u:t",
+					    .forge = "gitea",
+					    .labels = "linux\na:host\n",
+					    .ephemeral = true };
+	file_make(path, "");
+	ck_assert_msg(registration_add(path, &gitea, &e) == 0, "%s", e.msg);
+	file_is(path, "runners:\n  - name: \"g\"\n    url: \"http://h\"\n    forge: \"gitea\"\n"
+		      "    labels: [\"linux\", \"a:host\"]\n    ephemeral: true\n    token: "
+		      "\"u:t\"\n");
+}
+END_TEST
+
 START_TEST(added)
 {
 	const struct edit *x = &adds[_i];
@@ -242,6 +258,7 @@ int main(void)
 	Suite *s = suite_create("registration");
 	TCase *t = tcase_create("registration");
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_runner_of_gitea);
 	tcase_add_loop_test(t, added, 0, sizeof adds / sizeof *adds);
 	tcase_add_test(t, file_is_made);
 	tcase_add_test(t, removed);
