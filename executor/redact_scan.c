@@ -59,15 +59,15 @@ static uint64_t lane_offset(const struct lane *l, uint32_t back, uint64_t near)
 }
 
 /* A needle ends in this lane with the byte at offset `at`. */
-static __attribute__((noinline, cold)) void found(struct scan *s, const struct automaton *a,
-						  struct lane l, uint64_t at)
+static __attribute__((noinline)) void found(struct scan *s, uint32_t low, uint64_t at)
 {
-	uint64_t from = lane_offset(&l, a->states[l.state].out, at);
+	uint64_t from = at - (uint32_t)((uint32_t)at - low);
 	if (from >= s->limit)
 		return;
 	s->found = true;
 	ranges_add(s->hits, from, at + 1);
-	pattern_touched(&s->pattern, at + 1);
+	if (s->pattern.active)
+		pattern_touched(&s->pattern, at + 1);
 }
 
 /* The next byte. */
@@ -78,7 +78,7 @@ static inline void lane_step(struct scan *s, const struct automaton *a, struct l
 	l->state = state;
 	l->ring[l->seen++ & l->mask] = (uint32_t)at;
 	if (state >= a->quiet && a->states[state].out)
-		found(s, a, *l, at);
+		found(s, l->ring[(l->seen - a->states[state].out) & l->mask], at);
 }
 
 /*
@@ -168,6 +168,33 @@ size_t scan_run(const struct redact_set *set, struct scan *s, const unsigned cha
 	s->lanes[LANE_TEXT] = text;
 	s->lanes[LANE_DENSE] = dense;
 	return i;
+}
+
+void scan_fill(struct scan *s, const unsigned char *p, size_t n, uint64_t at)
+{
+	struct lane *text = &s->lanes[LANE_TEXT], *dense = &s->lanes[LANE_DENSE];
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = as_text(p[i]);
+		if (c == '\0' || (c == ' ' && s->space))
+			continue;
+		s->space = c == ' ';
+		text->ring[text->seen++ & text->mask] = (uint32_t)(at + i);
+		if (c != ' ')
+			dense->ring[dense->seen++ & dense->mask] = (uint32_t)(at + i);
+		s->pattern.ring[s->pattern.seen++ % PATTERN_RING] = (at + i) << 8 | c;
+	}
+}
+
+void scan_last(const struct redact_set *set, struct scan *s, unsigned char c, uint64_t at)
+{
+	unsigned char as = as_text(c);
+	for (int i = as == ' ' ? LANE_TEXT : 0; i < (as == ' ' ? LANE_TEXT + 1 : LANES); i++) {
+		const struct lane *l = &s->lanes[i];
+		const struct automaton *a = &set->lanes[i];
+		if (ends_in(a, l->state))
+			found(s, l->ring[(l->seen - a->states[l->state].out) & l->mask], at);
+	}
+	patterns_step(set, s, at << 8 | as);
 }
 
 uint64_t scan_hold(const struct redact_set *set, const struct scan *s, uint64_t next)

@@ -52,6 +52,13 @@ void scan_width_set(struct scan *s, uint64_t n) __attribute__((nonnull));
 size_t scan_run(const struct redact_set *set, struct scan *s, const unsigned char *p, size_t n,
 		uint64_t at) __attribute__((nonnull));
 
+/* After scan_reset: the places of p[0..n), which stands at offset at, as if that had been read; states and
+ * width are the caller's. Then what c, the last byte, ends and begins, once they are set. */
+void scan_fill(struct scan *s, const unsigned char *p, size_t n, uint64_t at)
+	__attribute__((nonnull));
+void scan_last(const struct redact_set *set, struct scan *s, unsigned char c, uint64_t at)
+	__attribute__((nonnull));
+
 /* Where the oldest match that is not yet one may have begun; UINT64_MAX nowhere. next: the offset
  * that s reads next. */
 uint64_t scan_hold(const struct redact_set *set, const struct scan *s, uint64_t next)

@@ -33,39 +33,43 @@ static void slow_to_quick(struct within *w)
 	w->quick = true;
 }
 
-static void slow_read(struct within *w, const struct redact_set *set, const unsigned char *p,
-		      size_t n)
+/* The next n bytes, which do not lie on both sides of the end of the escape. */
+static void slow_read(struct within *w, const struct redact_set *set, size_t n)
 {
-	w->pos += scan_run(set, &w->scan, p, n, w->pos);
-	if (w->scan.found)
+	size_t before = w->hits->n;
+	bool inside = w->pos < w->to;
+	w->pos += scan_run(set, &w->scan, w->p + (w->pos - w->from), n, w->pos);
+	if (w->scan.found || (inside && w->hits->n != before))
 		spoil(w);
 	w->scan.found = false;
+	for (int lane = 0; inside && lane < LANES; lane++)
+		w->seen[lane] = w->scan.lanes[lane].seen;
 	if (!w->scan.pattern.active)
 		slow_to_quick(w);
 }
 
-/* From the beginning of the escape up to offset end, which is in it or behind it. */
-static __attribute__((noinline)) void slow_start(struct within *w, const struct redact_set *set,
-						 uint64_t end)
+/* Something ends or begins with the byte at pos: the scan takes over, as if it had read all up to there. */
+static __attribute__((noinline)) void slow_start(struct within *w, const struct redact_set *set)
 {
-	size_t before = w->hits->n;
-	scan_reset(&w->scan);
-	scan_width_set(&w->scan, w->width);
-	w->scan.limit = w->to;
-	w->scan.until_idle = false;
-	w->quick = false;
-	w->pos = w->from + 1;
-	slow_read(w, set, w->p + 1, (size_t)(w->to - w->pos));
-	if (w->hits->n != before)
-		spoil(w);
+	struct scan *s = &w->scan;
+	size_t before = w->hits->n, n = (size_t)(w->pos - w->from);
+	scan_reset(s);
+	scan_fill(s, w->p + 1, n, w->from + 1);
+	scan_width_set(s, w->run);
+	s->limit = w->to;
+	s->until_idle = true;
+	s->wraps = w->wraps;
+	s->lanes[LANE_TEXT].state = w->at.text;
+	s->lanes[LANE_DENSE].state = w->at.dense;
+	s->pattern.state = w->at.word;
 	for (int lane = 0; lane < LANES; lane++)
-		w->seen[lane] = w->scan.lanes[lane].seen;
-	w->behind[LANE_TEXT] = w->behind[LANE_DENSE] = 0;
-	if (end > w->to) {
-		w->quick = false;
-		slow_read(w, set, w->p + (w->to - w->from), (size_t)(end - w->to));
-	}
-	w->scan.until_idle = true;
+		w->seen[lane] = s->lanes[lane].seen - w->behind[lane];
+	scan_last(set, s, w->p[n], w->pos);
+	if (s->found || (w->pos < w->to && w->hits->n != before))
+		spoil(w);
+	s->found = false;
+	w->quick = !s->pattern.active;
+	w->pos++;
 }
 
 /* --- with states alone -------------------------------------------------------------------------- */
@@ -226,22 +230,34 @@ static bool quick_read(struct within *w, const struct redact_set *set, size_t en
 
 /* --- both --------------------------------------------------------------------------------------- */
 
-void within_more(struct within *w, const struct redact_set *set)
+/* How many bytes the scan reads before somebody has to look. */
+static size_t slow_length(const struct within *w)
 {
 	size_t at = (size_t)(w->pos - w->from);
-	while (w->reads && at < w->n && w->p[at] != ESC) {
-		if (w->quick) {
-			if (!quick_read(w, set, w->n))
-				slow_start(w, set, w->pos + 1);
-		} else {
-			const unsigned char *esc = memchr(w->p + at, ESC, w->n - at);
-			size_t n = esc ? (size_t)(esc - w->p) - at : w->n - at;
-			size_t most = at < WITHIN_MAX ? WITHIN_MAX + 1 - at : 1;
-			slow_read(w, set, w->p + at, n < most ? n : most);
-		}
-		w->reads = !w->quick || !quick_is_over(w, set);
-		at = (size_t)(w->pos - w->from);
-		if (at > WITHIN_MAX)
+	if (w->pos < w->to)
+		return (size_t)(w->to - w->pos);
+	const unsigned char *esc = memchr(w->p + at, ESC, w->n - at);
+	size_t n = esc ? (size_t)(esc - w->p) - at : w->n - at;
+	size_t most = at < WITHIN_MAX ? WITHIN_MAX + 1 - at : 1;
+	return n < most ? n : most;
+}
+
+static inline bool is_more(const struct within *w)
+{
+	size_t at = (size_t)(w->pos - w->from);
+	return w->reads && (w->pos < w->to || (at < w->n && w->p[at] != ESC));
+}
+
+void within_more(struct within *w, const struct redact_set *set)
+{
+	while (is_more(w)) {
+		if (!w->quick)
+			slow_read(w, set, slow_length(w));
+		else if (!quick_read(w, set, w->pos < w->to ? (size_t)(w->to - w->from) : w->n))
+			slow_start(w, set);
+		if (w->pos >= w->to)
+			w->reads = !w->quick || !quick_is_over(w, set);
+		if (w->pos - w->from > WITHIN_MAX)
 			within_end(w, set, false);
 	}
 }
@@ -261,16 +277,11 @@ size_t within_escape(struct within *w, const struct redact_set *set, const unsig
 	w->from = at;
 	w->pos = at + 1;
 	w->to = at + esc.n;
-	w->width = width;
 	w->run = (uint32_t)width;
 	w->space = false;
-	w->quick = true;
+	w->reads = w->quick = true;
 	w->at = (struct quick){ 0 };
 	w->behind[LANE_TEXT] = w->behind[LANE_DENSE] = 0;
-	if (!quick_read(w, set, esc.n))
-		slow_start(w, set, w->to);
-	w->reads = !w->quick || !quick_is_over(w, set);
-	if (w->reads)
-		within_more(w, set);
+	within_more(w, set);
 	return esc.n;
 }

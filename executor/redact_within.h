@@ -24,7 +24,6 @@ struct within {
 	bool last;                /* nothing will come behind it */
 	uint64_t from, to;        /* the escape */
 	uint64_t pos;             /* the next byte to read */
-	uint64_t width;           /* bytes before the escape without white space */
 	struct quick at;
 	uint32_t behind[2];   /* bytes of each lane from `to` on */
 	uint32_t run;         /* of them and those before, since white space */
