@@ -24,6 +24,19 @@ def ticking(gitlab, count: int = 15):
     return job
 
 
+def sleeping(gitlab, snooze):
+    job = gitlab.queue(script=["echo before-$((0))-end", snooze])
+    job.wait_trace("before-0-end")
+    return job
+
+
+def goes_on(gitlab, courser, daemon, snooze) -> None:
+    """Nothing of the job that died is left, the next one runs, and the daemon ends as it should."""
+    until(lambda: not courser.alive(snooze), message="the sandbox is gone")
+    ended(gitlab.queue(script=["true"]))
+    assert daemon.stop() == 0
+
+
 def exact(job, count: int = 15) -> None:
     """Every line once and in order."""
     assert lines_of(job, "tick-") == [f"tick-{n}." for n in range(1, count + 1)], job.text
@@ -72,8 +85,7 @@ def test_supervisor_killed_and_the_job_ends_meanwhile(gitlab, courser):
 
 def test_supervisor_and_worker_killed(gitlab, courser, snooze, as_user):
     first = courser.start(gitlab)
-    job = gitlab.queue(script=["echo before-$((0))-end", snooze])
-    job.wait_trace("before-0-end")
+    job = sleeping(gitlab, snooze)
     first.kill()
     kill(role(courser, "worker"))
     until(lambda: not courser.alive(snooze), message="the sandbox is gone")
@@ -144,15 +156,12 @@ def test_the_registration_is_gone_after_the_restart(courser):
 
 def test_worker_killed(gitlab, courser, snooze, as_user):
     daemon = courser.start(gitlab)
-    job = gitlab.queue(script=["echo before-$((0))-end", snooze])
-    job.wait_trace("before-0-end")
+    job = sleeping(gitlab, snooze)
     kill(role(courser, "worker"))
     ended(job, "failed")
     assert job.failure_reason == "runner_system_failure" and "the worker of this job died" in job.text
     assert "fault: infra" in job.text and "next: " in job.text
-    until(lambda: not courser.alive(snooze), message="the sandbox is gone")
-    ended(gitlab.queue(script=["true"]))
-    assert daemon.stop() == 0
+    goes_on(gitlab, courser, daemon, snooze)
 
 
 def test_courier_killed(gitlab, courser, as_user):
@@ -227,15 +236,12 @@ def test_recorder_killed(gitlab, courser):
 
 def test_init_killed(gitlab, courser, snooze, as_user):
     daemon = courser.start(gitlab)
-    job = gitlab.queue(script=["echo before-$((0))-end", snooze])
-    job.wait_trace("before-0-end")
+    job = sleeping(gitlab, snooze)
     init = until(lambda: inits(courser.alive(snooze)), message="the sandbox's init")[0]
     kill(init)
     ended(job, "failed")
     assert job.failure_reason in ("runner_system_failure", "script_failure")
-    until(lambda: not courser.alive(snooze), message="the sandbox is gone")
-    ended(gitlab.queue(script=["true"]))
-    assert daemon.stop() == 0
+    goes_on(gitlab, courser, daemon, snooze)
 
 
 def inits(pids: list[int]) -> list[int]:

@@ -51,6 +51,14 @@ def everything_below(path: Path) -> bytes:
     return b"".join(p.read_bytes() for p in path.rglob("*") if p.is_file())
 
 
+@pytest.fixture(params=[False, True], ids=["first", "incremental"])
+def warm(request: pytest.FixtureRequest, git: GitServer, repo: Repo, mirror: Path) -> bool:
+    """Twice: with nothing in the mirror, and with what the server had before."""
+    if request.param:
+        assert head(git, repo, mirror).fault == "ok"
+    return request.param
+
+
 # --- fetching ------------------------------------------------------------------------------------------------
 
 
@@ -149,20 +157,14 @@ def test_another_repository_is_never_served_unasked(git: GitServer, repo: Repo, 
 # --- failures, each with its kind ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("warm", [False, True], ids=["first", "incremental"])
 def test_wrong_token(git: GitServer, repo: Repo, mirror: Path, warm: bool) -> None:
-    if warm:
-        head(git, repo, mirror)
     sha = repo.commit({"x": "1"})
     got = fetch(mirror, repo.url, sha, token="a-wrong-token")
     assert got.fault == "auth" and "refused the token" in got.text and "a-wrong-token" not in got.text
     assert git.wrong_passwords <= 4
 
 
-@pytest.mark.parametrize("warm", [False, True], ids=["first", "incremental"])
 def test_missing_repository_and_commit(git: GitServer, repo: Repo, mirror: Path, warm: bool) -> None:
-    if warm:
-        head(git, repo, mirror)
     missing = fetch(mirror, f"{git.url}/group/none.git", "1" * 40, token=git.token)
     assert missing.fault == "not_found"
     commit = fetch(mirror, repo.url, "1" * 40, token=git.token)
@@ -186,10 +188,7 @@ def test_server_gone(mirror: Path) -> None:
     assert fetch(mirror, "http://127.0.0.1:9/group/project.git", "1" * 40).fault == "network"
 
 
-@pytest.mark.parametrize("warm", [False, True], ids=["first", "incremental"])
 def test_truncated_pack_then_recovery(git: GitServer, repo: Repo, mirror: Path, warm: bool) -> None:
-    if warm:
-        head(git, repo, mirror)
     repo.commit({"big": noise(1 << 20)})
     git.fail_next("POST", PACK, truncate=100_000, times=2)
     got = head(git, repo, mirror, settings="" if warm else 'git=""\n')
@@ -199,10 +198,7 @@ def test_truncated_pack_then_recovery(git: GitServer, repo: Repo, mirror: Path, 
     assert not list((mirror / "objects" / "pack").glob("*tmp*"))
 
 
-@pytest.mark.parametrize("warm", [False, True], ids=["first", "incremental"])
 def test_stall(git: GitServer, repo: Repo, mirror: Path, warm: bool) -> None:
-    if warm:
-        head(git, repo, mirror)
     repo.commit({"big": noise(1 << 20)})
     git.fail_next("POST", PACK, stall=100_000, times=9)
     begin = time.monotonic()
@@ -217,10 +213,7 @@ def test_time_is_up(git: GitServer, repo: Repo, mirror: Path) -> None:
     assert time.monotonic() - begin < 5
 
 
-@pytest.mark.parametrize("warm", [False, True], ids=["first", "incremental"])
 def test_redirect_elsewhere_never_gets_the_token(git: GitServer, repo: Repo, mirror: Path, warm: bool) -> None:
-    if warm:
-        head(git, repo, mirror)
     sha = repo.commit({"x": "1"})
     with GitServer() as other:
         for target in (other.url, other.url.replace("127.0.0.1", "localhost")):
