@@ -72,4 +72,11 @@ int fd_remove_tree(int dir, const char *name, struct err *e)
 /* The same for what is in dir; dir itself stays. */
 int fd_clear_tree(int dir, struct err *e) __attribute__((nonnull, warn_unused_result));
 
+/*
+ * What from holds, into the directory to, which has none of it: files with the permissions (the
+ * umask's bits are taken away) and times they have, directories, links as they are. -1: something
+ * else is there, it is too deep (100), or it cannot be written; what was copied stays.
+ */
+int fd_copy_tree(int from, int to, struct err *e) __attribute__((nonnull, warn_unused_result));
+
 #endif

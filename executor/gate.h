@@ -6,13 +6,15 @@
  * worker to supervisor                                  reply
  * HELLO    u64 job, u32 phase                           none; first on a new supervisor's connection;
  *                                                       fds: its own pidfd, doorbell, [init's pidfd]
- * SANDBOX  struct gate_sandbox                          GRANTED + init's socket and pidfd, str notes
+ * SANDBOX  struct gate_sandbox                          GRANTED + init's socket and pidfd, str notes,
+ *                                                       u32 the tree of its key is at GATE_SNAPSHOT_AT
  * FETCHER  u32 own, str url                             GRANTED + socket of a fetcher (executor/fetch.h)
  * PACKER                                                GRANTED + socket of a packer (executor/pack.h)
  * ARCHIVER                                              GRANTED + socket (executor/archiver.h)
  * CARRIER                                               GRANTED + socket (executor/carrier.h)
  * SPOOL                                                 GRANTED + a file without a name, to read and write
  * KEEPER   u64 job, u32 timeout_s                       GRANTED + socket of a keeper (executor/secrets.h)
+ * SNAPSHOT str key, sha, url; fd: refs                  none: make its tree for later jobs
  * PHASE    u32 phase                                    none
  *
  * A worker that has written "end" to its journal exits; its exit is the message.
@@ -39,6 +41,7 @@ enum gate_type {
 	GATE_ARCHIVER,
 	GATE_CARRIER,
 	GATE_SPOOL,
+	GATE_SNAPSHOT,
 	GATE_TYPES, /* what a worker may send ends here */
 	GATE_GRANTED = 64,
 	GATE_REFUSED,
@@ -80,12 +83,16 @@ int gate_say_start(int sock, const struct gate_start *s, struct err *e)
  * come, 0 the supervisor is gone: there is nothing to do. */
 int gate_wait_start(struct err *e) __attribute__((nonnull, warn_unused_result));
 
+/* Where the sandbox shows the tree that a key names (executor/sources.h), read-only. */
+#define GATE_SNAPSHOT_AT "/run/snapshot"
+
 struct gate_sandbox {
 	const char *project_dir; /* inside: "/builds/group/project" */
 	const char *origin;      /* scheme://host[:port] of the repository; "" no sources */
 	uint64_t project_id;
 	uint32_t protected_ref; /* 1: objects and trees of protected refs */
 	uint32_t kept;          /* 1: the tree of the last job of this project, slot and trust */
+	const char *snapshot;   /* key of the tree it will ask for; "" none */
 };
 
 void gate_put_sandbox(struct msg *m, const struct gate_sandbox *s) __attribute__((nonnull));

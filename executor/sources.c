@@ -103,8 +103,11 @@ static int get_own(struct sources_job *s, int packer, struct pack_result *ret, s
 		fd_close(&got.store);
 		if (force == FETCH_NORMAL)
 			say_checkout(s);
-		if (check_out(s, packer, refs, ret, e) == 0)
+		if (check_out(s, packer, refs, ret, e) == 0) {
+			if (got.hit && s->offer)
+				s->offer(s->arg, refs);
 			return 0;
+		}
 		if (s->fault != SOURCES_CORRUPT || force == FETCH_REBUILD)
 			return -1;
 		sources_say(s, SAY_WARNING,
@@ -125,9 +128,8 @@ static int get_modules(struct sources_job *s, int packer, int list, struct err *
 	return list < 0 ? 0 : sources_modules_get(s, packer, &own, list, e);
 }
 
-static int get_once(struct sources_job *s, struct err *e)
+static void say_fetch(struct sources_job *s)
 {
-	struct pack_result packed = PACK_RESULT;
 	if (s->plan->depth)
 		sources_say(s, SAY_NOTICE,
 			    "Fetching changes with git depth set to %u (not needed: the history "
@@ -135,6 +137,32 @@ static int get_once(struct sources_job *s, struct err *e)
 			    s->plan->depth);
 	else
 		sources_say(s, SAY_NOTICE, "Fetching changes...");
+}
+
+/* The tree is on the machine. What is wrong with it is no fault of the job's: there is another way. */
+static bool copied(struct sources_job *s)
+{
+	struct err e = { 0 };
+	if (!s->copy)
+		return false;
+	if (s->copy(s->arg, &e) < 0) {
+		sources_say(s, SAY_WARNING, "The tree on this machine cannot be used: %s", e.msg);
+		s->copy = NULL;
+		return false;
+	}
+	s->hit = true;
+	say_fetch(s);
+	say_checkout(s);
+	sources_say(s, SAY_NOTICE, "Skipping Git submodules setup");
+	return true;
+}
+
+static int get_once(struct sources_job *s, struct err *e)
+{
+	struct pack_result packed = PACK_RESULT;
+	if (copied(s))
+		return 0;
+	say_fetch(s);
 	autofd packer = open_packer(s, e);
 	if (packer < 0 || get_own(s, packer, &packed, e) < 0)
 		return -1;

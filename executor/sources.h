@@ -58,12 +58,24 @@ struct sources_job {
 	int (*fetcher)(void *arg, const char *url, bool own, struct err *e);
 	int (*packer)(void *arg, struct err *e);
 	bool (*interrupted)(void *arg);
+	/* Copy the tree of sources_snapshot_key() to `tree`; NULL: there is none. */
+	int (*copy)(void *arg, struct err *e);
+	/* The commit was on the machine, its tree was not: refs is borrowed. NULL: nobody wants to know. */
+	void (*offer)(void *arg, int refs);
 	int watch_fd;
 	void *arg;                /* of all callbacks */
 	enum sources_fault fault; /* out: why it failed */
 	bool hit;                 /* out: the commit was on the machine */
 	unsigned requests;        /* out: conversations with servers */
 };
+
+/*
+ * The name of the tree that a job gets if all it asks for is a fresh tree of its commit: all jobs
+ * with this name, of one project and trust, get the same bytes. "" when it asks for more.
+ */
+enum { SOURCES_KEY = 40 + 1 + 16 + 1 };
+void sources_snapshot_key(const struct job *job, const struct sources_plan *plan,
+			  char ret[SOURCES_KEY]) __attribute__((nonnull));
 
 /* Fetch, check out, clean, submodules; for the strategies none and empty what they do. Tries
  * plan->attempts times with growing pauses. -1 with s->fault and e set; e ends with what a person

@@ -4,8 +4,11 @@
 #include "base/str.h"
 #include "executor/clean_flags.h"
 #include "executor/fetch_flags.h"
+#include "executor/refspec.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { WARNINGS_MAX = 4096, PATHS_MAX = 256, ATTEMPTS_MAX = 10 };
@@ -164,4 +167,17 @@ int sources_plan(const struct job *job, const struct vars *vars, struct arena *a
 	if (r == 0)
 		*ret = k.p;
 	return r;
+}
+
+void sources_snapshot_key(const struct job *job, const struct sources_plan *plan,
+			  char ret[SOURCES_KEY])
+{
+	const struct job_sources *from = &job->sources;
+	const char *const url[] = { from->url };
+	bool usual = plan->strategy <= SOURCES_CLONE && plan->checkout && !plan->kept &&
+		     plan->modules == MODULES_NONE && strcmp(from->object_format, "sha1") == 0;
+	ret[0] = '\0';
+	if (usual && ref_is_sha1(from->sha, strlen(from->sha)))
+		snprintf(ret, SOURCES_KEY, "%.40s-%016" PRIx64, from->sha,
+			 refspec_hash(from->refspecs, from->nrefspecs) ^ refspec_hash(url, 1) * 31);
 }

@@ -14,6 +14,7 @@
 #include "executor/gate.h"
 #include "executor/joblog.h"
 #include "executor/settings.h"
+#include "executor/sources.h"
 #include "executor/vars.h"
 #include "executor/verdict.h"
 #include "executor/worker_box.h"
@@ -51,6 +52,7 @@ struct worker {
 	const char *box_notes;               /* what degrades in it, a line each */
 	int keeper;                          /* socket, -1 none */
 	const char *project_dir, *files_dir; /* inside the sandbox */
+	char snapshot[SOURCES_KEY];          /* key of the tree that it needs, "" none */
 	bool may_run_after;                  /* the steps were reached */
 
 	enum phase phase;

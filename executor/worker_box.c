@@ -27,7 +27,10 @@ static void take_event(struct worker_box *b, const struct sandbox_event *ev)
 		b->files--;
 	else if (ev->what == SANDBOX_INIT_WIPED)
 		b->wiped = true;
-	else if (ev->what == SANDBOX_INIT_ERROR && ev->id == 0)
+	else if (ev->what == SANDBOX_INIT_COPIED) {
+		b->copied = true;
+		snprintf(b->copy_error, sizeof b->copy_error, "%s", ev->text);
+	} else if (ev->what == SANDBOX_INIT_ERROR && ev->id == 0)
 		snprintf(b->error, sizeof b->error, "%s", ev->text);
 	if (b->event)
 		b->event(b->arg, ev);
@@ -109,6 +112,7 @@ static void box_request(struct worker *w, struct msg *m, char *origin, size_t si
 		.project_id = w->job->project_id,
 		.protected_ref = w->job->sources.protected_ref,
 		.kept = wants_kept_tree(w),
+		.snapshot = w->snapshot,
 	};
 	msg_init(m, GATE_SANDBOX);
 	gate_put_sandbox(m, &g);
@@ -146,6 +150,7 @@ int worker_box_open(struct worker *w, struct err *e)
 	b->init = msg_get_fd(&w->reply);
 	b->pidfd = msg_get_fd(&w->reply);
 	w->box_notes = arena_strdup(&w->arena, msg_get_str(&w->reply), e);
+	b->snapshot = msg_get_u32(&w->reply) != 0;
 	if (!w->box_notes || msg_end(&w->reply, e) < 0)
 		return -1;
 	if (w->box_notes[0] &&
@@ -180,6 +185,14 @@ int worker_box_files_wait(struct worker *w, struct err *e)
 	if (w->box.error[0])
 		return err_set(e, EIO, "%s", w->box.error);
 	return w->box.dead ? err_set(e, EPIPE, "sandbox: its init has ended") : 0;
+}
+
+int worker_box_copy(struct worker *w, struct err *e)
+{
+	if (sandbox_init_copy(w->box.init, GATE_SNAPSHOT_AT, w->project_dir, e) < 0 ||
+	    wait_flag(w, &w->box.copied, STOP_CANCEL, e) < 0)
+		return -1;
+	return w->box.copy_error[0] ? err_set(e, EIO, "%s", w->box.copy_error) : 0;
 }
 
 struct patience {

@@ -21,6 +21,9 @@ struct worker_box {
 	unsigned files;  /* file variables that init has not written yet */
 	char error[256]; /* what init could not do, "" nothing */
 	bool wiped;
+	bool snapshot; /* the tree of its key is at GATE_SNAPSHOT_AT */
+	bool copied;
+	char copy_error[256];
 };
 
 /* Ask for the sandbox; nothing is waited for. */
@@ -35,6 +38,8 @@ int worker_box_files_wait(struct worker *w, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 /* End everything in it but init, and be sure of it: nothing of the job moves any more. */
 int worker_box_quiet(struct worker *w, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* Copy the tree that it shows to the project directory. */
+int worker_box_copy(struct worker *w, struct err *e) __attribute__((nonnull, warn_unused_result));
 /* End everything in it, delete the job's tree from inside, and wait until it is empty. */
 void worker_box_close(struct worker *w) __attribute__((nonnull));
 

@@ -289,6 +289,16 @@ static int give_up(struct worker *w)
 	return -1;
 }
 
+/* A hook may leave something in the tree: then it is emptied and checked out. */
+static void name_snapshot(struct worker *w)
+{
+	struct sources_plan plan;
+	struct err e = { 0 };
+	if (w->job->sources.url[0] && w->job->nhooks == 0 && !w->settings.pre_get_sources[0] &&
+	    sources_plan(w->job, w->vars, &w->arena, &plan, &e) == 0)
+		sources_snapshot_key(w->job, &plan, w->snapshot);
+}
+
 int worker_prepare(struct worker *w)
 {
 	struct err e = { 0 };
@@ -296,6 +306,7 @@ int worker_prepare(struct worker *w)
 		return give_up(w);
 	if (refuse_unsupported(w) < 0)
 		return give_up(w);
+	name_snapshot(w);
 	if (worker_box_ask(w, &e) < 0)
 		return fail(w, ENDING_INFRA, &e);
 	worker_queue_time(w);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "executor/flags.h"
 #include "executor/secrets.h"
 #include "executor/sources.h"
@@ -226,6 +227,25 @@ static int after_sources(struct worker *w)
 	return r < 0 ? -1 : run_operators_hook(w, name, w->settings.post_get_sources);
 }
 
+static int copy_snapshot(void *worker, struct err *e)
+{
+	return worker_box_copy(worker, e);
+}
+
+static void offer_snapshot(void *worker, int refs)
+{
+	struct worker *w = worker;
+	struct err e = { 0 };
+	automsg m;
+	msg_init(&m, GATE_SNAPSHOT);
+	msg_put_str(&m, w->snapshot);
+	msg_put_str(&m, w->job->sources.sha);
+	msg_put_str(&m, w->job->sources.url);
+	msg_put_fd(&m, refs);
+	if (w->supervisor.fd >= 0 && msg_send(w->supervisor.fd, &m, &e) < 0)
+		log_info("snapshot", "err", e.msg, NULL);
+}
+
 static int get(struct worker *w, const struct sources_plan *plan)
 {
 	struct err e = { 0 };
@@ -242,6 +262,8 @@ static int get(struct worker *w, const struct sources_plan *plan)
 		.fetcher = ask_fetcher,
 		.packer = ask_packer,
 		.interrupted = interrupted,
+		.copy = w->box.snapshot ? copy_snapshot : NULL,
+		.offer = w->snapshot[0] && !w->settings.alone ? offer_snapshot : NULL,
 		.watch_fd = loop_fd(w->loop),
 		.arg = w,
 	};

@@ -273,6 +273,28 @@ static int serve_keeper(struct slot *s, struct msg *m, struct err *e)
 	return 0;
 }
 
+/* A wish: nobody waits for it, and what is wrong with it is only not done. */
+static int serve_snapshot(struct slot *s, struct msg *m, struct err *e)
+{
+	struct err why = { 0 };
+	struct snapshot_wish w = { .mirror = -1 };
+	w.key = msg_get_str(m);
+	w.sha = msg_get_str(m);
+	w.url = msg_get_str(m);
+	autofd refs = msg_get_fd(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	w.project_dir = s->project_dir;
+	w.mirror = s->origin[0] ? mirror_for(s, true, "", &why) : -1;
+	w.refs = fd_take(&refs);
+	if (w.mirror >= 0) {
+		snapshot_wish(s->host, &w);
+		return 0;
+	}
+	fd_close(&w.refs);
+	return 0;
+}
+
 static int serve_phase(struct slot *s, struct msg *m, struct err *e)
 {
 	uint32_t phase = msg_get_u32(m);
@@ -293,6 +315,7 @@ static const struct gate_row gate[GATE_TYPES] = {
 	[GATE_CARRIER] = { "carrier", IN(SOURCES) | IN(UPLOAD), false, serve_helper },
 	[GATE_SPOOL] = { "spool", IN(SOURCES) | IN(UPLOAD), false, serve_spool },
 	[GATE_KEEPER] = { "keeper", IN(PREPARE) | IN(SECRETS), true, serve_keeper },
+	[GATE_SNAPSHOT] = { "snapshot", IN(SOURCES), true, serve_snapshot },
 	[GATE_PHASE] = { "phase", ~0u, false, serve_phase },
 };
 

@@ -28,6 +28,8 @@ static void spawner_message(struct host *h, struct msg *m)
 	unsigned n = (unsigned)(made.cookie & 0xffffffff);
 	if (made.cookie == SWEEP_COOKIE)
 		sweep_made(h, &made);
+	else if (made.cookie == SNAPSHOT_COOKIE)
+		snapshot_made(h, &made);
 	else if (n < h->nslots && h->slots[n])
 		slot_spawned(h->slots[n], &made);
 	sandbox_made_done(&made);
@@ -53,13 +55,14 @@ static void spawner_ready(struct source *s, uint32_t events)
 /* What was asked of a spawner that is gone is not answered any more. */
 static void refuse_pending(struct host *h)
 {
+	struct sandbox_made no = { .what = SANDBOX_REFUSED,
+				   .text = "the spawner ended before it was made",
+				   .init = -1,
+				   .pidfd = -1,
+				   .userns = -1,
+				   .mntns = -1 };
+	snapshot_made(h, &no);
 	for (unsigned n = 0; n < h->nslots; n++) {
-		struct sandbox_made no = { .what = SANDBOX_REFUSED,
-					   .text = "the spawner ended before it was made",
-					   .init = -1,
-					   .pidfd = -1,
-					   .userns = -1,
-					   .mntns = -1 };
 		struct slot *s = h->slots[n];
 		if (!s || s->state == SLOT_FREE || !s->sandbox_pending)
 			continue;
@@ -178,6 +181,7 @@ int host_open(struct host *h, const struct host_options *o, struct err *e)
 	h->state = (struct state){ -1, -1, -1, -1, -1 };
 	sweep_init(&h->sweep);
 	spare_init(&h->spare);
+	snapshot_init(&h->snapshot);
 	if (gethostname(h->hostname, sizeof h->hostname - 1) < 0)
 		return err_sys(e, "hostname");
 	h->loop = loop_new(e);
@@ -211,6 +215,7 @@ void host_close(struct host *h)
 	if (h->loop) {
 		sweep_done(h);
 		spare_done(h);
+		snapshot_done(h);
 		stop_spawner(h);
 	}
 	for (unsigned n = 0; n < h->nslots; n++)

@@ -5,6 +5,7 @@
 #include "base/loop.h"
 #include "runner/priv.h"
 #include "runner/role.h"
+#include "runner/snapshot.h"
 #include "runner/spare.h"
 #include "runner/state.h"
 #include "runner/sweep.h"
@@ -20,6 +21,7 @@ struct host {
 	struct source spawner_socket;
 	struct sweep sweep;
 	struct spare spare;
+	struct snapshot snapshot;
 	struct slot **slots;
 	unsigned nslots;
 	char hostname[65];

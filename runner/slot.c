@@ -104,8 +104,13 @@ void slot_spawned(struct slot *s, struct sandbox_made *made)
 	s->pidfd = fd_take(&made->pidfd);
 	s->userns = fd_take(&made->userns);
 	s->mntns = fd_take(&made->mntns);
-	int fds[] = { made->init, s->pidfd };
-	slot_grant(s, fds, 2, made->text);
+	automsg m;
+	msg_init(&m, GATE_GRANTED);
+	msg_put_fd(&m, made->init);
+	msg_put_fd(&m, s->pidfd);
+	msg_put_str(&m, made->text);
+	msg_put_u32(&m, s->snapshot >= 0);
+	tell(s, &m);
 }
 
 /* --- start -------------------------------------------------------------------------------------- */
@@ -135,6 +140,7 @@ static void reset(struct slot *s)
 		.pidfd = -1,
 		.userns = -1,
 		.mntns = -1,
+		.snapshot = -1,
 		.phase = PHASE_PREPARE,
 		.protected_ref = -1,
 	};

@@ -53,6 +53,7 @@ struct slot {
 	bool sandbox_pending;
 	struct slot_order *order; /* a sandbox that the spawner could not be asked for yet */
 	int pidfd, userns, mntns; /* of the sandbox */
+	int snapshot;             /* the tree that it shows, locked; -1 none */
 	char project_dir[SANDBOX_PATH];
 	char origin[512];      /* of the job's own repository */
 	uint64_t want_project; /* the worker's word, where the coordinator's is not known */

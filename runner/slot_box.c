@@ -78,6 +78,15 @@ static int add_device(struct sandbox_spec *spec, const char *path, struct err *e
 	return 0;
 }
 
+static int add_store(struct sandbox_spec *spec, const char *at, uint32_t fd, struct err *e)
+{
+	struct sandbox_mount *m = sandbox_spec_mount(spec, SANDBOX_BIND_FD, at, SANDBOX_READONLY,
+						     e);
+	if (m)
+		m->fd = fd;
+	return m ? 0 : -1;
+}
+
 static int add_mounts(struct slot *s, struct sandbox_spec *spec, bool mirror, struct err *e)
 {
 	struct sandbox_mount *tree = sandbox_spec_mount(spec, SANDBOX_BIND_FD, s->project_dir,
@@ -91,13 +100,10 @@ static int add_mounts(struct slot *s, struct sandbox_spec *spec, bool mirror, st
 	if (!files)
 		return -1;
 	files->size = FILES_BYTES;
-	if (mirror) {
-		struct sandbox_mount *m = sandbox_spec_mount(spec, SANDBOX_BIND_FD, SLOT_MIRROR,
-							     SANDBOX_READONLY, e);
-		if (!m)
-			return -1;
-		m->fd = 1;
-	}
+	if (mirror && add_store(spec, SLOT_MIRROR, 1, e) < 0)
+		return -1;
+	if (s->snapshot >= 0 && add_store(spec, GATE_SNAPSHOT_AT, 2, e) < 0)
+		return -1;
 	for (size_t i = 0; i < s->options->nmounts; i++)
 		if (add_extra(spec, s->options->mounts[i], e) < 0)
 			return -1;
@@ -143,21 +149,28 @@ static int fill(struct slot *s, struct sandbox_spec *spec, const struct gate_san
 	return add_mounts(s, spec, want->origin[0] != '\0', e);
 }
 
-static int objects_open(struct slot *s, const struct gate_sandbox *want, struct err *e)
+/* The objects of the job's mirror, and the tree it asks for if that is there. */
+static int stores_open(struct slot *s, const struct gate_sandbox *want, int *ret, struct err *e)
 {
 	autofd mirror = slot_mirror(s, want, e);
 	if (mirror < 0)
 		return -1;
+	s->snapshot = snapshot_find(mirror, want->snapshot);
+	if (s->snapshot >= 0)
+		ret[1] = openat(s->snapshot, "tree", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (ret[1] < 0)
+		fd_close(&s->snapshot);
 	autofd objects = fd_mkdir_open(mirror, "objects", 0755, e);
 	if (objects < 0 || priv_give_role(&s->host->priv, PRIV_FETCHER, s->number, objects, e) < 0)
 		return err_wrap(e, "mirror");
-	return fd_take(&objects);
+	ret[0] = fd_take(&objects);
+	return 0;
 }
 
 /* A request for a sandbox. The fds are its own. */
 struct slot_order {
 	struct sandbox_spec spec;
-	int fds[3]; /* the tree, the objects or -1, -1 */
+	int fds[4]; /* the tree, the objects or -1, the snapshot or -1, -1 */
 };
 
 void slot_box_forget(struct slot *s)
@@ -204,13 +217,11 @@ void slot_box_ask_again(struct host *h)
 static int fill_order(struct slot *s, const struct gate_sandbox *want, struct err *e)
 {
 	int *fds = s->order->fds;
-	if (fill(s, &s->order->spec, want, e) < 0)
-		return -1;
+	bool sources = want->origin[0] != '\0';
 	fds[0] = tree_open(s, want, e);
-	if (fds[0] < 0)
+	if (fds[0] < 0 || (sources && stores_open(s, want, fds + 1, e) < 0))
 		return -1;
-	fds[1] = want->origin[0] ? objects_open(s, want, e) : -1;
-	return want->origin[0] && fds[1] < 0 ? -1 : 0;
+	return fill(s, &s->order->spec, want, e);
 }
 
 int slot_box_request(struct slot *s, const struct gate_sandbox *want, struct err *e)

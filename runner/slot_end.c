@@ -273,7 +273,8 @@ void slot_drop(struct slot *s)
 
 void slot_release(struct slot *s)
 {
-	int *fds[] = { &s->log, &s->events, &s->doorbell, &s->pidfd, &s->userns, &s->mntns };
+	int *fds[] = { &s->log,    &s->events, &s->doorbell, &s->pidfd,
+		       &s->userns, &s->mntns,  &s->snapshot };
 	if (s->dir >= 0 && !s->keep_dir)
 		sweep_remove(s->host, s->name);
 	if (s->socket.fd >= 0)
@@ -290,4 +291,5 @@ void slot_release(struct slot *s)
 	fd_close(&s->dir);
 	fd_close(&s->lock);
 	s->state = SLOT_FREE;
+	snapshot_idle(s->host);
 }

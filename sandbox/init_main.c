@@ -197,13 +197,38 @@ static int serve_wipe(struct msg *m, struct err *e)
 	return say(&ev, e);
 }
 
+/* git compares files with what its index says of them unless they are older than it is. */
+static int copy_tree(const char *from, const char *to, struct err *e)
+{
+	autofd in = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	autofd out = in < 0 ? -1 : open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (out < 0)
+		return err_sys(e, "%s", in < 0 ? from : to);
+	umask(022);
+	if (fd_copy_tree(in, out, e) < 0)
+		return -1;
+	return utimensat(out, ".git/index", NULL, 0) < 0 && errno != ENOENT ? err_sys(e, "index")
+									    : 0;
+}
+
+static int serve_copy(struct msg *m, struct err *e)
+{
+	struct err why = { 0 };
+	const char *from = msg_get_str(m), *to = msg_get_str(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	(void)!copy_tree(from, to, &why);
+	struct sandbox_event ev = { .what = SANDBOX_INIT_COPIED, .text = why.msg };
+	return say(&ev, e);
+}
+
 static const struct {
 	uint32_t type;
 	int (*serve)(struct msg *m, struct err *e);
 } requests[] = {
 	{ SANDBOX_INIT_FILE, serve_file },     { SANDBOX_INIT_RUN, serve_run },
 	{ SANDBOX_INIT_SIGNAL, serve_signal }, { SANDBOX_INIT_LIST, serve_list },
-	{ SANDBOX_INIT_WIPE, serve_wipe },
+	{ SANDBOX_INIT_WIPE, serve_wipe },     { SANDBOX_INIT_COPY, serve_copy },
 };
 
 /* 1 served, 0 the worker is gone, -1 it speaks nonsense. */

@@ -228,6 +228,84 @@ START_TEST(what_cannot_be_removed_is_named)
 }
 END_TEST
 
+/* For tests of copies. */
+static void remove_both(void)
+{
+	struct err e = { 0 };
+	ck_assert_int_eq(fd_remove_tree(dir, "tree", &e), 0);
+	ck_assert_int_eq(fd_remove_tree(dir, "copy", &e), 0);
+	teardown();
+}
+
+/* --- copies -------------------------------------------------------------------------------------- */
+
+static int copy(struct err *e)
+{
+	autofd from = openat(dir, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autofd to = fd_mkdir_open(dir, "copy", 0755, e);
+	ck_assert_int_ge(from, 0);
+	ck_assert_int_ge(to, 0);
+	return fd_copy_tree(from, to, e);
+}
+
+START_TEST(a_copy_is_alike)
+{
+	struct err e = { 0 };
+	struct stat a, b;
+	char link[16] = "";
+	const struct timespec times[2] = { { 1000000, 5 }, { 2000000, 7 } };
+	ck_assert_int_eq(mkdirat(dir, "tree/sub", 0755), 0);
+	touch(dir, "tree/sub/file");
+	ck_assert_int_eq(fchmodat(dir, "tree/sub/file", 0755, 0), 0);
+	ck_assert_int_eq(utimensat(dir, "tree/sub/file", times, 0), 0);
+	ck_assert_int_eq(symlinkat("sub/file", dir, "tree/link"), 0);
+	ck_assert_msg(copy(&e) == 0, "%s", e.msg);
+	ck_assert_int_eq(fstatat(dir, "tree/sub/file", &a, 0), 0);
+	ck_assert_int_eq(fstatat(dir, "copy/sub/file", &b, 0), 0);
+	ck_assert_uint_eq(b.st_mode, a.st_mode);
+	ck_assert_int_eq(b.st_size, a.st_size);
+	ck_assert_int_eq(b.st_mtim.tv_sec, 2000000);
+	ck_assert_int_eq(b.st_mtim.tv_nsec, 7);
+	ck_assert_uint_ne(b.st_ino, a.st_ino);
+	ck_assert_int_eq(readlinkat(dir, "copy/link", link, sizeof link - 1), 8);
+	ck_assert_str_eq(link, "sub/file");
+}
+END_TEST
+
+START_TEST(nothing_is_copied_over_or_through)
+{
+	struct err e = { 0 };
+	touch(dir, "tree/file");
+	ck_assert_int_eq(copy(&e), 0);
+	ck_assert_int_eq(copy(&e), -1);
+	ck_assert_int_eq(e.code, EEXIST);
+}
+END_TEST
+
+START_TEST(what_is_no_file_is_refused)
+{
+	struct err e = { 0 };
+	ck_assert_int_eq(mkfifoat(dir, "tree/pipe", 0644), 0);
+	ck_assert_int_eq(copy(&e), -1);
+	ck_assert_ptr_nonnull(strstr(e.msg, "pipe"));
+}
+END_TEST
+
+START_TEST(a_copy_has_a_depth)
+{
+	struct err e = { 0 };
+	autofd at = openat(dir, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 101; i++) {
+		int next = fd_mkdir_open(at, "d", 0755, &e);
+		ck_assert_int_ge(next, 0);
+		fd_close(&at);
+		at = next;
+	}
+	ck_assert_int_eq(copy(&e), -1);
+	ck_assert_int_eq(e.code, ELOOP);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("tree");
@@ -244,6 +322,13 @@ int main(void)
 	tcase_add_test(t, read_only_directories_go);
 	tcase_add_test(t, what_cannot_be_removed_is_named);
 	suite_add_tcase(s, t);
+	TCase *c = tcase_create("copies");
+	tcase_add_checked_fixture(c, setup, remove_both);
+	tcase_add_test(c, a_copy_is_alike);
+	tcase_add_test(c, nothing_is_copied_over_or_through);
+	tcase_add_test(c, what_is_no_file_is_refused);
+	tcase_add_test(c, a_copy_has_a_depth);
+	suite_add_tcase(s, c);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
 	int failed = srunner_ntests_failed(r);
