@@ -126,6 +126,24 @@ static void patterns_step(const struct redact_set *set, struct scan *s, uint64_t
 		pattern_begin(words, p, last, s->limit, s->hits);
 }
 
+static inline void dense_step(struct scan *s, const struct automaton *a, struct lane *l,
+			      unsigned char c, uint64_t at)
+{
+	if (c != ' ')
+		lane_step(s, a, l, c, at);
+}
+
+static inline bool goes_on(const struct scan *s, uint32_t modes)
+{
+	return modes || !s->until_idle;
+}
+
+/* Whether no pattern in these modes is concerned by c, nor one begins in the state that it led to. */
+static inline bool is_dull(const struct words *w, uint32_t modes, unsigned char c, uint32_t state)
+{
+	return !(modes & ~w->dull[c]) && !ends_in(&w->lower, state);
+}
+
 size_t scan_run(const struct redact_set *set, struct scan *s, const unsigned char *p, size_t n,
 		uint64_t at)
 {
@@ -134,7 +152,7 @@ size_t scan_run(const struct redact_set *set, struct scan *s, const unsigned cha
 	uint32_t state = s->pattern.state, modes = s->pattern.modes;
 	uint64_t seen = s->pattern.seen, due = s->pattern.due;
 	size_t i;
-	for (i = 0; i < n && (modes || !s->until_idle); i++) {
+	for (i = 0; i < n && goes_on(s, modes); i++) {
 		unsigned char c = p[i];
 		if (c <= ' ') {
 			size_t skip = passes_over(set, s, &dense, p + i, at + i);
@@ -147,14 +165,13 @@ size_t scan_run(const struct redact_set *set, struct scan *s, const unsigned cha
 			c = as_text(c);
 		}
 		s->space = c == ' ';
-		if (c != ' ')
-			lane_step(s, &set->lanes[LANE_DENSE], &dense, c, at + i);
+		dense_step(s, &set->lanes[LANE_DENSE], &dense, c, at + i);
 		lane_step(s, &set->lanes[LANE_TEXT], &text, c, at + i);
 		if (at + i < s->again_to)
 			continue;
 		state = automaton_step(&words->lower, state, words->folded[c]);
 		s->pattern.ring[seen++ % PATTERN_RING] = (at + i) << 8 | c;
-		if (!(modes & ~words->dull[c]) && seen < due && !ends_in(&words->lower, state))
+		if (seen < due && is_dull(words, modes, c, state))
 			continue;
 		s->pattern.state = state;
 		s->pattern.seen = seen;

@@ -108,7 +108,7 @@ static uint16_t class_of(unsigned char c)
 /* By mode: bytes of a class but one are dull. */
 static const struct {
 	uint16_t class;
-	char but;
+	unsigned char but;
 } modes[MODES] = {
 	[PREFIX] = { C_TOKEN, 0 },    [LONG] = { C_TOKEN, 0 },        [NPM] = { C_ALNUM, 0 },
 	[PYPI] = { C_TOKEN, 0 },      [AWS] = { C_UPPER, 0 },         [DOT] = { C_ALNUM, 0 },
