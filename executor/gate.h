@@ -7,7 +7,8 @@
  * HELLO    u64 job, u32 phase                           none; first on a new supervisor's connection;
  *                                                       fds: its own pidfd, doorbell, [init's pidfd]
  * SANDBOX  struct gate_sandbox                          GRANTED + init's socket and pidfd, str notes,
- *                                                       u32 the tree of its key is at GATE_SNAPSHOT_AT
+ *                                                       u32 the tree of its key is at GATE_SNAPSHOT_AT,
+ *                                                       u64 memory limit, [executor/usage.h files]
  * FETCHER  u32 own, str url                             GRANTED + socket of a fetcher (executor/fetch.h)
  * PACKER                                                GRANTED + socket of a packer (executor/pack.h)
  * ARCHIVER                                              GRANTED + socket (executor/archiver.h)

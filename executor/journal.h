@@ -16,6 +16,7 @@
  * step_end    name index code result  success, failure, cancelled or skipped
  * skipped                           the workflow job's condition does not hold
  * note        text                  something an operator should know
+ * usage       by memory cpu_us processes (executor/usage.h; 0: not known)
  * denied      call times
  * verdict     state reason exit fault text
  * end                               nothing follows: the log is whole

@@ -18,6 +18,8 @@ static const struct ending_row endings[ENDINGS] = {
 	[ENDING_SUCCESS] = { FAULT_NONE, "", "" },
 	[ENDING_SCRIPT] = { FAULT_SCRIPT, "script_failure",
 			    "read the output above; run the same job with `courser exec`" },
+	[ENDING_MEMORY] = { FAULT_SCRIPT, "script_failure",
+			    "have the job use less memory, or raise limits.memory of its runner" },
 	[ENDING_TIMEOUT] = { FAULT_TIMEOUT, "job_execution_timeout",
 			     "make the job faster, split it, or raise its timeout" },
 	[ENDING_CANCELLED] = { FAULT_CANCELLED, "job_canceled",

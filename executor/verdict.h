@@ -15,6 +15,7 @@ const char *fault_name(enum fault f) __attribute__((returns_nonnull));
 enum ending {
 	ENDING_SUCCESS,
 	ENDING_SCRIPT,      /* a command ended non-zero, or by a signal */
+	ENDING_MEMORY,      /* more memory than the job may have */
 	ENDING_TIMEOUT,     /* the job's or the script's time was up */
 	ENDING_CANCELLED,   /* at the forge or by an operator */
 	ENDING_INTERRUPTED, /* the runner was told to stop */

@@ -26,6 +26,7 @@ static int setup(struct worker *w, const struct forge_job *const *forges, struct
 		.project_dir = "",
 		.files_dir = "",
 	};
+	usage_init(&w->box.usage);
 	w->loop = loop_new(e);
 	if (!w->loop || worker_gate_init(w, e) < 0)
 		return -1;
@@ -37,6 +38,7 @@ static void teardown(struct worker *w)
 	if (w->trace)
 		joblog_done(&w->log);
 	trace_free(w->trace);
+	usage_done(&w->box.usage);
 	redact_set_free(w->masks);
 	msg_done(&w->reply);
 	loop_free(w->loop);

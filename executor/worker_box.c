@@ -8,14 +8,21 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
-enum { END_MS = 5000, WIPE_MS = 60000 };
+enum { MEASURE_MS = 1000, END_MS = 5000, WIPE_MS = 60000 };
 
 static struct worker_box *of_source(struct source *s)
 {
 	return (struct worker_box *)(void *)((char *)s - offsetof(struct worker_box, src));
+}
+
+static void take_measures(struct worker_box *b, const char *text)
+{
+	usage_measured(&b->usage, text);
+	b->measured = true;
 }
 
 /* What init says to the box itself; the rest is for the step that runs. */
@@ -30,7 +37,11 @@ static void take_event(struct worker_box *b, const struct sandbox_event *ev)
 	else if (ev->what == SANDBOX_INIT_COPIED) {
 		b->copied = true;
 		snprintf(b->copy_error, sizeof b->copy_error, "%s", ev->text);
-	} else if (ev->what == SANDBOX_INIT_ERROR && ev->id == 0)
+	} else if (ev->what == SANDBOX_INIT_MEMORY)
+		b->usage.over = strtoull(ev->text, NULL, 10);
+	else if (ev->what == SANDBOX_INIT_MEASURED)
+		take_measures(b, ev->text);
+	else if (ev->what == SANDBOX_INIT_ERROR && ev->id == 0)
 		snprintf(b->error, sizeof b->error, "%s", ev->text);
 	if (b->event)
 		b->event(b->arg, ev);
@@ -151,6 +162,7 @@ int worker_box_open(struct worker *w, struct err *e)
 	b->pidfd = msg_get_fd(&w->reply);
 	w->box_notes = arena_strdup(&w->arena, msg_get_str(&w->reply), e);
 	b->snapshot = msg_get_u32(&w->reply) != 0;
+	usage_take(&b->usage, &w->reply);
 	if (!w->box_notes || msg_end(&w->reply, e) < 0)
 		return -1;
 	if (w->box_notes[0] &&
@@ -160,6 +172,9 @@ int worker_box_open(struct worker *w, struct err *e)
 	b->refused.fd = -1;
 	b->src = (struct source){ .fd = b->init, .ready = init_ready };
 	if (loop_watch(w->loop, &b->src, EPOLLIN, e) < 0)
+		return -1;
+	if (b->usage.memory_max && !usage_by_cgroup(&b->usage) &&
+	    sandbox_init_watch(b->init, b->usage.memory_max, e) < 0)
 		return -1;
 	return wait_flag(w, &b->ready, STOP_CANCEL, e);
 }
@@ -263,6 +278,16 @@ int worker_box_quiet(struct worker *w, struct err *e)
 	return r;
 }
 
+/* What the job has used, before its processes are gone. */
+static void measure(struct worker *w)
+{
+	struct worker_box *b = &w->box;
+	struct err e = { 0 };
+	if (!b->dead && b->ready && sandbox_init_measure(b->init, &e) == 0)
+		wait_at_most(w, &b->measured, MEASURE_MS);
+	usage_read(&b->usage);
+}
+
 /* Nothing of the job runs any more; its tree is deleted from inside, by the one who owns it. */
 static void wipe(struct worker *w)
 {
@@ -289,6 +314,7 @@ void worker_box_close(struct worker *w)
 	if (b->init < 0)
 		return;
 	b->event = NULL;
+	measure(w);
 	wipe(w);
 	stop_listening(b);
 	loop_unwatch(w->loop, &b->src);

@@ -4,6 +4,7 @@
 
 #include "base/loop.h"
 #include "executor/denials.h"
+#include "executor/usage.h"
 #include "sandbox/sandbox.h"
 
 struct worker;
@@ -14,6 +15,8 @@ struct worker_box {
 	struct source src;     /* of init */
 	struct source refused; /* the listener of calls that are refused within; fd -1 none */
 	struct denials denials;
+	struct usage usage;
+	bool measured;
 	struct loop *loop;
 	bool ready, dead;
 	void (*event)(void *arg, const struct sandbox_event *ev); /* NULL: nobody is interested */

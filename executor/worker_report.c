@@ -44,6 +44,24 @@ static void say_denied(struct worker *w)
 		joblog_sayf(&w->log, SAY_PLAIN, "Sandbox: denied: %s", buf_cstr(&b));
 }
 
+static void say_usage(struct worker *w)
+{
+	struct err e = { 0 };
+	autobuf b = BUF(TEXT_MAX);
+	if (usage_text(&w->box.usage, &b, &e) == 0 && b.len)
+		joblog_sayf(&w->log, SAY_PLAIN, "Used: %s", buf_cstr(&b));
+}
+
+static int record_usage(struct worker *w, struct err *e)
+{
+	const struct usage *u = &w->box.usage;
+	char peak[STR_NUM], cpu[STR_NUM], processes[STR_NUM];
+	return journal_event(&w->journal, e, "usage", "by", usage_source(u), "memory",
+			     str_num(peak, u->memory_peak ? u->memory_peak : u->largest), "cpu_us",
+			     str_num(cpu, u->cpu_us), "processes", str_num(processes, u->processes),
+			     NULL);
+}
+
 static int record_denied(struct worker *w, struct err *e)
 {
 	const struct denials *d = &w->box.denials;
@@ -61,6 +79,7 @@ static void say_verdict(struct worker *w)
 	bool ours = verdict_fault(v) == FAULT_INFRA || verdict_fault(v) == FAULT_CONFIG;
 	if (w->settings.network[0])
 		joblog_sayf(&w->log, SAY_PLAIN, "Sandbox: network profile %s", w->settings.network);
+	say_usage(w);
 	say_denied(w);
 	if (v->ending == ENDING_SUCCESS) {
 		joblog_say(&w->log, SAY_NOTICE, "Job succeeded");
@@ -84,7 +103,7 @@ static int close_journal(struct worker *w, struct err *e)
 		return -1;
 	if (journal_event(&w->journal, e, "timing", "name", "total", "ms",
 			  str_num(total, total_ms(w)), NULL) < 0 ||
-	    record_denied(w, e) < 0)
+	    record_usage(w, e) < 0 || record_denied(w, e) < 0)
 		return -1;
 	if (journal_event(&w->journal, e, "verdict", "state", verdict_state(v), "reason",
 			  reason[0] ? w->forge->reason(reason, w->job) : "", "exit",

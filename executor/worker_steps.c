@@ -74,6 +74,18 @@ static void explain_exit(struct worker *w, const struct worker_step *s)
 				 means ? "; " : "", means ? means : "", s->last_command);
 }
 
+static void explain_memory(struct worker *w, const struct worker_step *s)
+{
+	const struct usage *u = &w->box.usage;
+	const char *by = usage_by_cgroup(u) ? "ended by the kernel" : "found by a sample";
+	if (!verdict_set(&w->verdict, ENDING_MEMORY, "out of memory"))
+		return;
+	w->verdict.exit_code = s->code;
+	verdict_evidence(&w->verdict,
+			 "%s; more than the %llu MiB that it may use, %s; last command: %s",
+			 s->name, (unsigned long long)(u->memory_max >> 20), by, s->last_command);
+}
+
 static void script_timed_out(struct worker *w, const struct worker_step *s)
 {
 	char text[32];
@@ -100,7 +112,9 @@ static int one_step(struct worker *w, const struct job_step *js, uint64_t limit)
 	joblog_section(&w->log, section, title);
 	int r = worker_step_run(w, &s, &e);
 	joblog_section(&w->log, NULL, NULL);
-	if (r < 0) /* E2BIG: the job's own variables */
+	if ((r < 0 || s.code) && !s.stopped && usage_out_of_memory(&w->box.usage))
+		explain_memory(w, &s);
+	else if (r < 0) /* E2BIG: the job's own variables */
 		verdict_set(&w->verdict, e.code == E2BIG ? ENDING_CONFIG : ENDING_INFRA, "%s",
 			    e.msg);
 	else if (s.stopped)

@@ -35,7 +35,8 @@ struct config_runner {
 	const char *pre_build_script, *post_build_script;
 	uint64_t prepare_timeout_ms, get_sources_timeout_ms; /* 0: the job's own only */
 	uint64_t cancel_int_ms, cancel_term_ms, drain_ms;
-	uint64_t tmp_size, nproc, nofile, fsize;
+	uint64_t tmp_size, nproc, nofile, fsize, memory, cpus;
+	int isolation;                                         /* enum sandbox_profile */
 	const char *const *environment, *const *feature_flags; /* "K=V" each */
 	const char *const *mounts, *const *devices, *const *labels;
 	const char *const *vault_allowed; /* addresses; none: any */

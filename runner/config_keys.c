@@ -21,6 +21,7 @@ static const char *const levels[] = { "debug", "info", "warn", "warning", "error
 static const char *const formats[] = { "logfmt", NULL };
 static const char *const forges[] = { "gitlab", "gitea", "forgejo", NULL };
 static const char *const shells[] = { "bash", "sh", NULL };
+static const char *const isolations[] = { "default", "strict", "nested", NULL };
 static const char *const networks[] = { "host", "none", NULL }; /* enum config_network */
 
 static const struct config_key file_keys[] = {
@@ -127,6 +128,16 @@ static const struct config_key runner_keys[] = {
 	    .doc = "How long a background process may hold the log open after its step."),
 	RUN("tmp_size", SIZE, tmp_size, .max = 1ULL << 40, .bare = 1, .standard = "0",
 	    .doc = "The size of each of /tmp, /run, /dev/shm and HOME; 0: the built-in size."),
+	RUN("isolation", CHOICE, isolation, .standard = "default", .words = isolations,
+	    .doc = "What a job may ask of the kernel: strict has no debuggers and no shared memory by "
+		   "key; nested has user namespaces and mounts in them, for rootless image builds, "
+		   "and is weaker."),
+	RUN("limits.memory", SIZE, memory, .max = 1ULL << 50, .bare = 1, .standard = "0",
+	    .doc = "The most memory of a job, all its processes and private files together; 0: no "
+		   "limit. Held by a cgroup where one is delegated, else sampled."),
+	RUN("limits.cpus", COUNT, cpus, .max = 4096, .standard = "0",
+	    .doc = "How many CPUs a job sees and runs on (nproc, make -j and runtimes ask for that); "
+		   "0: all. MAKEFLAGS is left alone."),
 	RUN("limits.nproc", COUNT, nproc, .max = 1 << 22, .standard = "0",
 	    .doc = "The most processes of a job (RLIMIT_NPROC); 0: the built-in limit."),
 	RUN("limits.nofile", COUNT, nofile, .max = 1 << 24, .standard = "0",

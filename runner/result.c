@@ -34,6 +34,17 @@ static int phases(const struct slot_result *r, struct buf *out, struct err *e)
 	return 0;
 }
 
+static int used(const struct slot_result *r, struct buf *out, struct err *e)
+{
+	return buf_printf(out, e,
+			  "\"used\": {\"by\": \"%s\", \"memory_bytes\": %llu, \"cpu_seconds\": "
+			  "%llu.%03u, \"processes\": %llu}, ",
+			  r->used.by, (unsigned long long)r->used.memory,
+			  (unsigned long long)(r->used.cpu_us / 1000000),
+			  (unsigned)(r->used.cpu_us / 1000 % 1000),
+			  (unsigned long long)r->used.processes);
+}
+
 static int denied(const struct denials *d, struct buf *out, struct err *e)
 {
 	for (size_t i = 0; i < d->n; i++)
@@ -50,8 +61,9 @@ int result_text(const struct slot_result *r, struct buf *out, struct err *e)
 	    member(out, "failure_reason", r->reason, e) < 0 ||
 	    buf_printf(out, e, "\"exit_code\": %d, ", r->exit_code) < 0 ||
 	    member(out, "fault", r->fault, e) < 0 || member(out, "verdict", r->text, e) < 0 ||
-	    buf_str(out, "\"denied\": {", e) < 0 || denied(&r->denied, out, e) < 0 ||
-	    buf_str(out, "}, \"phases\": {", e) < 0 || phases(r, out, e) < 0)
+	    used(r, out, e) < 0 || buf_str(out, "\"denied\": {", e) < 0 ||
+	    denied(&r->denied, out, e) < 0 || buf_str(out, "}, \"phases\": {", e) < 0 ||
+	    phases(r, out, e) < 0)
 		return -1;
 	return buf_str(out, "}}\n", e);
 }

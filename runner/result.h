@@ -5,7 +5,8 @@
 #include "runner/slot_end.h"
 
 /*
- * {"state", "failure_reason", "exit_code", "fault", "verdict", "denied": {system call: times}, "phases": {name:
+ * {"state", "failure_reason", "exit_code", "fault", "verdict", "used": {"by",
+ * "memory_bytes", "cpu_seconds", "processes"}, "denied": {system call: times}, "phases": {name:
  * seconds}} and a newline. phases holds those that took place, and "total".
  */
 int result_text(const struct slot_result *r, struct buf *out, struct err *e)

@@ -91,6 +91,23 @@ void slot_cancel(struct slot *s, enum gate_cancel how)
 	tell(s, &m);
 }
 
+/* What is held by what: the worker samples where no cgroup does. */
+static void grant_box(struct slot *s, const struct sandbox_made *made)
+{
+	uint64_t memory = s->options ? s->options->memory : 0;
+	char notes[sizeof made->text + 128];
+	automsg m;
+	snprintf(notes, sizeof notes, "%s%s", made->text,
+		 memory ? "memory limit: no delegated cgroup v2, sampled every 200 ms\n" : "");
+	msg_init(&m, GATE_GRANTED);
+	msg_put_fd(&m, made->init);
+	msg_put_fd(&m, s->pidfd);
+	msg_put_str(&m, notes);
+	msg_put_u32(&m, s->snapshot >= 0);
+	msg_put_u64(&m, memory);
+	tell(s, &m);
+}
+
 void slot_spawned(struct slot *s, struct sandbox_made *made)
 {
 	if (made->what == SANDBOX_ENDED || (unsigned)(made->cookie >> 32) != s->generation ||
@@ -104,13 +121,7 @@ void slot_spawned(struct slot *s, struct sandbox_made *made)
 	s->pidfd = fd_take(&made->pidfd);
 	s->userns = fd_take(&made->userns);
 	s->mntns = fd_take(&made->mntns);
-	automsg m;
-	msg_init(&m, GATE_GRANTED);
-	msg_put_fd(&m, made->init);
-	msg_put_fd(&m, s->pidfd);
-	msg_put_str(&m, made->text);
-	msg_put_u32(&m, s->snapshot >= 0);
-	tell(s, &m);
+	grant_box(s, made);
 }
 
 /* --- start -------------------------------------------------------------------------------------- */

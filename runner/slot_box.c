@@ -122,6 +122,8 @@ static void fill_common(const struct host *h, unsigned number, const struct slot
 	spec->net = o->net;
 	snprintf(spec->work, sizeof spec->work, "%s", o->builds_dir);
 	spec->limits = o->limits;
+	spec->limits.cpu_first = number * o->limits.cpus;
+	spec->profile = o->profile;
 	if (o->tmp_bytes)
 		spec->tmp_bytes = o->tmp_bytes;
 	snprintf(spec->hostname, sizeof spec->hostname, "%.*s", HOSTNAME_BYTES, h->hostname);

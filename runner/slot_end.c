@@ -43,6 +43,20 @@ static void take_denied(const struct journal_record *rec, struct slot_result *re
 	d->rows[d->n++].times = (uint32_t)times;
 }
 
+static void take_usage(const struct journal_record *rec, struct slot_result *ret)
+{
+	const struct {
+		const char *key;
+		uint64_t *to;
+	} rows[] = { { "memory", &ret->used.memory },
+		     { "cpu_us", &ret->used.cpu_us },
+		     { "processes", &ret->used.processes } };
+	snprintf(ret->used.by, sizeof ret->used.by, "%s", journal_get(rec, "by"));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (!str_u64(journal_get(rec, rows[i].key), UINT64_MAX, rows[i].to))
+			*rows[i].to = 0;
+}
+
 static void take_verdict(const struct journal_record *rec, struct slot_result *ret)
 {
 	uint64_t code = 0;
@@ -52,6 +66,27 @@ static void take_verdict(const struct journal_record *rec, struct slot_result *r
 	snprintf(ret->text, sizeof ret->text, "%s", journal_get(rec, "text"));
 	if (str_u64(journal_get(rec, "exit"), 255, &code))
 		ret->exit_code = (int)code;
+}
+
+static void take_end(const struct journal_record *rec, struct slot_result *ret)
+{
+	(void)rec;
+	ret->found = ret->state[0] != '\0';
+}
+
+static const struct {
+	const char *kind;
+	void (*take)(const struct journal_record *rec, struct slot_result *ret);
+} kinds[] = {
+	{ "timing", take_timing },   { "usage", take_usage }, { "denied", take_denied },
+	{ "verdict", take_verdict }, { "end", take_end },
+};
+
+static void take_record(const struct journal_record *rec, struct slot_result *ret)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (strcmp(rec->kind, kinds[i].kind) == 0)
+			kinds[i].take(rec, ret);
 }
 
 int slot_result(int events, struct slot_result *ret, struct err *e)
@@ -66,14 +101,7 @@ int slot_result(int events, struct slot_result *ret, struct err *e)
 			break;
 		if (n < 0)
 			continue;
-		if (strcmp(rec.kind, "timing") == 0)
-			take_timing(&rec, ret);
-		else if (strcmp(rec.kind, "denied") == 0)
-			take_denied(&rec, ret);
-		else if (strcmp(rec.kind, "verdict") == 0)
-			take_verdict(&rec, ret);
-		else if (strcmp(rec.kind, "end") == 0)
-			ret->found = ret->state[0] != '\0';
+		take_record(&rec, ret);
 		journal_record_done(&rec);
 	}
 	journal_reader_done(&r);

@@ -17,6 +17,10 @@ struct slot_result {
 	uint64_t ms[PHASES + 1]; /* the last is the total */
 	bool timed[PHASES + 1];
 	struct denials denied;
+	struct {
+		char by[16];
+		uint64_t memory, cpu_us, processes; /* 0: not known */
+	} used;
 };
 int slot_result(int events, struct slot_result *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));

@@ -11,6 +11,8 @@ struct slot_options {
 	const char *builds_dir; /* inside the sandbox: "/builds" */
 	uint64_t tmp_bytes;
 	struct sandbox_limits limits;
+	uint64_t memory; /* bytes; 0 no limit */
+	enum sandbox_profile profile;
 	const char *const *mounts; /* "/host/path:/inside[:ro|rw]" */
 	size_t nmounts;
 	const char *const *devices; /* "/dev/kvm" */

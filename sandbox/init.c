@@ -49,6 +49,21 @@ int sandbox_init_list(int sock, struct err *e)
 	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: list") : 0;
 }
 
+int sandbox_init_watch(int sock, uint64_t bytes, struct err *e)
+{
+	automsg m;
+	msg_init(&m, SANDBOX_INIT_WATCH);
+	msg_put_u64(&m, bytes);
+	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: watch") : 0;
+}
+
+int sandbox_init_measure(int sock, struct err *e)
+{
+	automsg m;
+	msg_init(&m, SANDBOX_INIT_MEASURE);
+	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: measure") : 0;
+}
+
 int sandbox_init_wipe(int sock, const char *path, struct err *e)
 {
 	automsg m;

@@ -14,6 +14,8 @@ enum sandbox_init_msg {
 	SANDBOX_INIT_LIST,
 	SANDBOX_INIT_WIPE,
 	SANDBOX_INIT_COPY,
+	SANDBOX_INIT_WATCH,
+	SANDBOX_INIT_MEASURE,
 	SANDBOX_INIT_READY = 64,
 	SANDBOX_INIT_STARTED,
 	SANDBOX_INIT_ENDED,
@@ -21,6 +23,8 @@ enum sandbox_init_msg {
 	SANDBOX_INIT_FILE_DONE,
 	SANDBOX_INIT_WIPED,
 	SANDBOX_INIT_COPIED,
+	SANDBOX_INIT_MEMORY,
+	SANDBOX_INIT_MEASURED,
 	SANDBOX_INIT_ERROR,
 };
 
@@ -66,6 +70,13 @@ int sandbox_init_wipe(int sock, const char *path, struct err *e)
  * was not done in text, "" if it was. */
 int sandbox_init_copy(int sock, const char *from, const char *to, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
+
+/* Sample the memory of everything within from now on; when it is more than that: kill it all, say MEMORY. */
+int sandbox_init_watch(int sock, uint64_t bytes, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* Ask what was used; answered by MEASURED: "peak of sampled memory, largest process, µs of CPU". */
+int sandbox_init_measure(int sock, struct err *e) __attribute__((nonnull, warn_unused_result));
 
 /* What init says. text is valid as long as the message it was decoded from. */
 struct sandbox_event {

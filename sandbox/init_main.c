@@ -5,8 +5,10 @@
  * namespace.
  */
 #include "base/fd.h"
+#include "base/str.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/step.h"
+#include "sandbox/usage.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,11 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
-enum { WORKER = 3, LIST_BYTES = 4096, LINE_BYTES = 256 };
+enum { WORKER = 3, LIST_BYTES = 4096, LINE_BYTES = 256, SAMPLE_NS = 200000000 };
 
 #ifdef COURSER_SANITIZED
 /* The leak checker cannot attach to what is not dumpable. */
@@ -36,7 +40,9 @@ static struct {
 		pid_t pid;
 		uint32_t id;
 	} running[SANDBOX_STEPS];
-} init;
+	int timer; /* of the samples, -1 none */
+	uint64_t memory_max, memory_peak;
+} init = { .timer = -1 };
 
 /* Waits for room: nothing may be lost, and a worker that does not read loses only its own time. The fd goes
  * along if it is not -1. */
@@ -222,6 +228,52 @@ static int serve_copy(struct msg *m, struct err *e)
 	return say(&ev, e);
 }
 
+/* --- memory, where no cgroup holds it ------------------------------------------------------------ */
+
+static int serve_watch(struct msg *m, struct err *e)
+{
+	struct itimerspec every = { { 0, SAMPLE_NS }, { 0, SAMPLE_NS } };
+	init.memory_max = msg_get_u64(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	if (init.timer < 0)
+		init.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (init.timer < 0 || timerfd_settime(init.timer, 0, &every, NULL) < 0)
+		return err_sys(e, "timer");
+	return 0;
+}
+
+/* More than is allowed: everything ends, as the kernel would have it end. */
+static int sample(struct err *e)
+{
+	char text[STR_NUM];
+	uint64_t times;
+	if (read(init.timer, &times, sizeof times) < 0)
+		return 0;
+	uint64_t now = usage_memory(init.memory_max);
+	if (now > init.memory_peak)
+		init.memory_peak = now;
+	if (now <= init.memory_max)
+		return 0;
+	kill(-1, SIGKILL);
+	struct sandbox_event ev = { .what = SANDBOX_INIT_MEMORY, .text = str_num(text, now) };
+	return say(&ev, e);
+}
+
+static int serve_measure(struct msg *m, struct err *e)
+{
+	char text[LINE_BYTES];
+	struct rusage u;
+	if (msg_end(m, e) < 0 || getrusage(RUSAGE_CHILDREN, &u) < 0)
+		return -1;
+	uint64_t us = (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
+		      (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+	snprintf(text, sizeof text, "%llu %llu %llu", (unsigned long long)init.memory_peak,
+		 (unsigned long long)u.ru_maxrss * 1024, (unsigned long long)us);
+	struct sandbox_event ev = { .what = SANDBOX_INIT_MEASURED, .text = text };
+	return say(&ev, e);
+}
+
 static const struct {
 	uint32_t type;
 	int (*serve)(struct msg *m, struct err *e);
@@ -229,6 +281,7 @@ static const struct {
 	{ SANDBOX_INIT_FILE, serve_file },     { SANDBOX_INIT_RUN, serve_run },
 	{ SANDBOX_INIT_SIGNAL, serve_signal }, { SANDBOX_INIT_LIST, serve_list },
 	{ SANDBOX_INIT_WIPE, serve_wipe },     { SANDBOX_INIT_COPY, serve_copy },
+	{ SANDBOX_INIT_WATCH, serve_watch },   { SANDBOX_INIT_MEASURE, serve_measure },
 };
 
 /* 1 served, 0 the worker is gone, -1 it speaks nonsense. */
@@ -252,27 +305,35 @@ static int say_ready(const char *listener, struct err *e)
 	return say_with(&ready, fd, e);
 }
 
+/* One round: 1 go on, 0 the worker is gone, -1 the end. */
+static int turn(int signals, struct err *e)
+{
+	struct pollfd p[3] = { { .fd = WORKER, .events = POLLIN },
+			       { .fd = signals, .events = POLLIN },
+			       { .fd = init.timer, .events = POLLIN } };
+	struct signalfd_siginfo si;
+	if (poll(p, 3, -1) < 0)
+		return errno == EINTR ? 1 : -1;
+	if (p[2].revents && sample(e) < 0)
+		return -1;
+	if (p[1].revents && read(signals, &si, sizeof si) > 0 && reap(e) < 0)
+		return -1;
+	return p[0].revents ? serve(e) : 1;
+}
+
 static int run(const char *listener, struct err *e)
 {
 	sigset_t mask;
+	int r = 1;
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	autofd signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (say_ready(listener, e) < 0 || signals < 0)
 		return -1;
-	for (;;) {
-		struct pollfd p[2] = { { .fd = WORKER, .events = POLLIN },
-				       { .fd = signals, .events = POLLIN } };
-		struct signalfd_siginfo si;
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			return -1;
-		if (p[1].revents && read(signals, &si, sizeof si) > 0 && reap(e) < 0)
-			return -1;
-		int r = p[0].revents ? serve(e) : 1;
-		if (r <= 0)
-			return r;
-	}
+	while (r > 0)
+		r = turn(signals, e);
+	return r;
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 static int limit(int what, uint64_t value, const char *name, struct err *e)
@@ -45,9 +46,27 @@ static void note_handler(struct setup *s)
 			   "keep the host's handler from running");
 }
 
+/* What `nproc`, make and every runtime ask for when they want to know how much they may do at once. */
+static int set_cpus(const struct sandbox_limits *l, struct err *e)
+{
+	cpu_set_t all, ours;
+	if (sched_getaffinity(0, sizeof all, &all) < 0)
+		return err_sys(e, "cpus");
+	unsigned there = (unsigned)CPU_COUNT(&all), at = 0;
+	CPU_ZERO(&ours);
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		if ((at++ + there - l->cpu_first % there) % there < l->cpus)
+			CPU_SET(cpu, &ours);
+	}
+	return sched_setaffinity(0, sizeof ours, &ours) < 0 ? err_sys(e, "cpus") : 0;
+}
+
 int limits_setup(struct setup *s, struct err *e)
 {
-	if (limits_set(&s->spec->limits, e) < 0)
+	const struct sandbox_limits *l = &s->spec->limits;
+	if (limits_set(l, e) < 0 || (l->cpus && set_cpus(l, e) < 0))
 		return -1;
 	note_handler(s);
 	return 0;

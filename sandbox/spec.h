@@ -71,6 +71,8 @@ struct sandbox_mount {
 /* 0 leaves what is inherited. Core dumps are always off. */
 struct sandbox_limits {
 	uint64_t nproc, nofile, fsize;
+	uint32_t cpus,
+		cpu_first; /* so many of the CPUs that there are, from that one on, in a circle */
 };
 
 struct sandbox_spec {

@@ -275,3 +275,81 @@ def test_a_flood_of_refused_calls_is_bounded(courser):
     assert "True True True" in lines(done)
     assert 4090 <= sum(done.result["denied"].values()) <= 4096
     assert "further ones were not counted" in done.text
+
+
+# --- limits where no cgroup holds them ----------------------------------------------------------------------
+
+GROW = """
+import ctypes, os, time
+kind = os.environ["KIND"]
+if kind == "hidden":  # lets nobody look at its memory
+    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+if kind == "storm" and os.fork() == 0:  # its children keep init busy
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if os.fork() == 0:
+            os._exit(0)
+        os.wait()
+    os._exit(0)
+held = []
+for i in range(400):
+    if kind == "files":
+        open(f"/tmp/{i}", "wb").write(bytes(2 ** 20))
+    else:
+        held.append(bytearray(2 ** 20))
+    time.sleep(0.01)
+print("it was let")
+"""
+
+
+@pytest.mark.parametrize("kind", ["plain", "hidden", "storm", "files"])
+def test_too_much_memory(courser, as_user, kind):
+    limits = ("-o", "limits.memory=64MiB", "-o", "tmp_size=1GiB", "-o", "limits.nproc=2000")
+    done = execute(courser, job([f"python3 -c '{GROW}'"], ["echo after"], variables={"KIND": kind}), *limits)
+    assert "it was let" not in lines(done) and "after" in lines(done)
+    assert done.result["fault"] == "script" and done.result["verdict"].startswith("out of memory; ")
+    assert "64 MiB that it may use" in done.result["verdict"] and "limits.memory" in done.result["verdict"]
+    assert done.result["used"]["by"] == "samples" and done.result["used"]["memory_bytes"] > 64 * 2 ** 20
+    assert "memory limit: no delegated cgroup v2, sampled every 200 ms" in done.text
+
+
+def test_enough_memory(courser):
+    enough = job(["python3 -c 'import time; held = bytearray(100 << 20); time.sleep(0.5); print(7)'"])
+    done = execute(courser, enough, "-o", "limits.memory=1GiB")
+    assert "7" in lines(done) and 100 << 20 < done.result["used"]["memory_bytes"] < 300 << 20
+    without = execute(courser, enough)
+    assert without.result["used"]["by"] == "processes" and without.result["used"]["memory_bytes"] > 100 << 20
+
+
+SHARE = """
+import mmap, os, time
+pages = range(0, 40 << 20, 4096)
+shared = mmap.mmap(-1, 40 << 20)
+for page in pages:
+    shared[page] = 1
+os.fork(), os.fork()
+assert sum(shared[page] for page in pages) == len(pages)
+time.sleep(0.5)
+"""
+
+
+def test_memory_that_is_shared_counts_once(courser):
+    """Four processes share 40 MiB: more than the limit if each were asked how much it has."""
+    assert execute(courser, job([f"python3 -c '{SHARE}'"]), "-o", "limits.memory=128MiB").returncode == 0
+
+
+def test_cpus_that_are_seen(courser, as_user):
+    script = ["nproc", "python3 -c 'import os; print(len(os.sched_getaffinity(0)))'", "echo flags:$MAKEFLAGS"]
+    done = execute(courser, job(script), "-o", "limits.cpus=1")
+    assert [line for line in lines(done) if line in ("1", "flags:")] == ["1", "1", "flags:"]
+    done = execute(courser, job(["nproc"]))
+    assert str(len(os.sched_getaffinity(0))) in lines(done)
+    assert execute(courser, job(["nproc"]), "-o", "limits.cpus=4096").returncode == 0
+
+
+def test_isolation_is_chosen_by_the_configuration(courser):
+    ask = job(["unshare -Ur true && echo nested; unshare -Ur true || setarch -R true || echo strict"])
+    assert "nested" in lines(execute(courser, ask, "-o", "isolation=nested"))
+    strict = execute(courser, ask, "-o", "isolation=strict")
+    assert "strict" in lines(strict) and strict.result["denied"]["personality"] >= 1
+    assert "nested" not in lines(execute(courser, ask))

@@ -54,6 +54,10 @@ START_TEST(a_result_is_json)
 	r.timed[PHASE_STEPS] = true;
 	r.ms[PHASES] = 2000;
 	r.timed[PHASES] = true;
+	memcpy(r.used.by, "cgroup", sizeof "cgroup");
+	r.used.memory = 4096;
+	r.used.cpu_us = 1500000;
+	r.used.processes = 7;
 	denials_add(&r.denied, "mount");
 	denials_add(&r.denied, "bpf");
 	denials_add(&r.denied, "mount");
@@ -62,6 +66,8 @@ START_TEST(a_result_is_json)
 			 "{\"state\": \"failed\", \"failure_reason\": \"script_failure\", "
 			 "\"exit_code\": 3, \"fault\": \"script\", "
 			 "\"verdict\": \"a \\\"quoted\\\"\\n\\u001b word\", "
+			 "\"used\": {\"by\": \"cgroup\", \"memory_bytes\": 4096, "
+			 "\"cpu_seconds\": 1.500, \"processes\": 7}, "
 			 "\"denied\": {\"mount\": 2, \"bpf\": 1}, "
 			 "\"phases\": {\"steps\": 1.234, \"total\": 2.000}}\n");
 }
