@@ -17,6 +17,9 @@
  * KEEPER   u64 job, u32 timeout_s                       GRANTED + socket of a keeper (executor/secrets.h)
  * SNAPSHOT str key, sha, url; fd: refs                  none: make its tree for later jobs
  * PHASE    u32 phase                                    none
+ * IMAGE    str name, platform                           GRANTED, fds: [its record], str "private" or ""
+ * PULLER                                                GRANTED + socket of a puller (executor/image.h)
+ * UNPACKER                                              GRANTED + socket of an unpacker
  *
  * A worker that has written "end" to its journal exits; its exit is the message.
  *
@@ -43,6 +46,9 @@ enum gate_type {
 	GATE_CARRIER,
 	GATE_SPOOL,
 	GATE_SNAPSHOT,
+	GATE_IMAGE,
+	GATE_PULLER,
+	GATE_UNPACKER,
 	GATE_TYPES, /* what a worker may send ends here */
 	GATE_GRANTED = 64,
 	GATE_REFUSED,
@@ -94,6 +100,10 @@ struct gate_sandbox {
 	uint32_t protected_ref; /* 1: objects and trees of protected refs */
 	uint32_t kept;          /* 1: the tree of the last job of this project, slot and trust */
 	const char *snapshot;   /* key of the tree it will ask for; "" none */
+	const char *
+		layers; /* of the image, as the record names them, bottom first, one after the other;
+				 * "": the host's files */
+	const char *user; /* of the image; "" root */
 };
 
 void gate_put_sandbox(struct msg *m, const struct gate_sandbox *s) __attribute__((nonnull));

@@ -5,7 +5,8 @@
  * network and the store (executor/image_store.h), no job's tree, and needs no right in the layers.
  * fds: 3 the worker, 4 the store's directory, 5 http settings (executor/fetch_settings.h), 6 image
  * settings (below).
- * IMAGE_PULL      str name, platform, auth (docker's config.json form, "" none)
+ * IMAGE_PULL      str name, platform, auth, job_auth (docker's config.json form, "" none; before and
+ *                 after the operator's own)
  * IMAGE_PROGRESS  str text                              any number, then one of
  * IMAGE_PULLED    u32 private; fd: the record, sealed
  * IMAGE_FAILED    u32 enum image_fault; str text

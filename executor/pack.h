@@ -2,7 +2,7 @@
  * The messages of a packer, and the worker's side of them. A packer (role courser-packer) works on
  * a job's tree from within the job's user and mount namespaces, as the job's uid, with no network.
  *
- * argv: role, "uid:gid" or "-", "join" or "here" (no fds 4 and 5: works where it is).
+ * argv: role, "uid:gid" or "-", "join" and the job's "uid:gid" inside, or "here" (no fds 4 and 5: works where it is).
  * fds of the role: 3 the worker, 4 the job's user namespace, 5 its mount namespace.
  *
  * PACK_CHECKOUT u32 state, files, modules; str tree, parent, name, worktree, alternates, sha, url,

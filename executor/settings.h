@@ -21,9 +21,13 @@ struct settings {
 	const char *feature_flags; /* NAME=true lines of the operator */
 	const char *pre_get_sources, *post_get_sources, *pre_build, *post_build;
 	const char
-		*clone_url;  /* scheme://host[/path] to clone from instead; "" as the forge says */
-	const char *notes;   /* what degrades on this machine, a line each */
-	const char *ca_file; /* CA bundle of the coordinator, its content; "" none */
+		*clone_url; /* scheme://host[/path] to clone from instead; "" as the forge says */
+	const char *notes;  /* what degrades on this machine, a line each */
+	const char *image;  /* of a job that names none; "" the host's files */
+	const char *image_policy; /* "always", "if-not-present", "never": in this order, lines */
+	const char *image_policies_allowed, *images_allowed; /* lines; "" any */
+	const char *ca_file;   /* CA bundle of the coordinator, its content; "" none */
+	uint64_t image_keep;   /* bytes: unpacked layers that stay */
 	uint64_t output_limit; /* bytes; 0 none */
 	uint64_t concurrent_id, concurrent_project_id;
 	uint64_t cancel_int_ms, cancel_term_ms; /* patience after INT and after TERM */

@@ -21,6 +21,8 @@ enum ending {
 	ENDING_INTERRUPTED, /* the runner was told to stop */
 	ENDING_CONFIG,      /* what the job or the operator asked for cannot be done */
 	ENDING_UNSUPPORTED, /* a feature that this runner does not have */
+	ENDING_IMAGE,       /* the image cannot be had as it was asked for */
+	ENDING_REGISTRY,    /* the registry did not do its part */
 	ENDING_EXTERNAL,    /* a server that the job needs did not do its part */
 	ENDING_INFRA,       /* the machine or the runner itself */
 	ENDING_PAYLOAD,     /* the forge sent a job that cannot be read */

@@ -18,6 +18,7 @@
 #include "executor/vars.h"
 #include "executor/verdict.h"
 #include "executor/worker_box.h"
+#include "executor/worker_image.h"
 
 /* Why the job's script is to end; the first reason counts, a harder one replaces a softer one. */
 enum stop { STOP_NONE, STOP_SCRIPT_TIMEOUT, STOP_CANCEL, STOP_TIMEOUT, STOP_ABORT, STOP_INTERRUPT };
@@ -48,6 +49,7 @@ struct worker {
 	struct timer orphan; /* the supervisor went before the job could begin */
 
 	struct worker_box box;
+	struct worker_image image;
 	const char *warnings;                /* about the job's settings, a line each */
 	const char *box_notes;               /* what degrades in it, a line each */
 	int keeper;                          /* socket, -1 none */

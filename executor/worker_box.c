@@ -115,7 +115,15 @@ static bool wants_kept_tree(const struct worker *w)
 	       strcmp(flags, "-ffdx") != 0;
 }
 
-static void box_request(struct worker *w, struct msg *m, char *origin, size_t size)
+/* The job's word outweighs the image's. */
+static const char *user_of(const struct worker *w)
+{
+	if (w->image.user[0] || !w->image.record)
+		return w->image.user;
+	return w->image.record->user;
+}
+
+static int box_request(struct worker *w, struct msg *m, char *origin, size_t size, struct err *e)
 {
 	struct gate_sandbox g = {
 		.project_dir = w->project_dir,
@@ -124,16 +132,22 @@ static void box_request(struct worker *w, struct msg *m, char *origin, size_t si
 		.protected_ref = w->job->sources.protected_ref,
 		.kept = wants_kept_tree(w),
 		.snapshot = w->snapshot,
+		.layers = worker_image_layers(w, e),
+		.user = user_of(w),
 	};
 	msg_init(m, GATE_SANDBOX);
+	if (!g.layers)
+		return -1;
 	gate_put_sandbox(m, &g);
+	return 0;
 }
 
 int worker_box_ask(struct worker *w, struct err *e)
 {
 	char origin[512];
 	automsg m;
-	box_request(w, &m, origin, sizeof origin);
+	if (box_request(w, &m, origin, sizeof origin, e) < 0)
+		return -1;
 	return worker_ask_send(w, &m, e);
 }
 
@@ -154,8 +168,7 @@ int worker_box_open(struct worker *w, struct err *e)
 {
 	char origin[512];
 	automsg m;
-	box_request(w, &m, origin, sizeof origin);
-	if (worker_ask_wait(w, &m, e) < 0)
+	if (box_request(w, &m, origin, sizeof origin, e) < 0 || worker_ask_wait(w, &m, e) < 0)
 		return -1;
 	struct worker_box *b = &w->box;
 	b->init = msg_get_fd(&w->reply);

@@ -103,6 +103,13 @@ static int paths(struct worker *w, struct err *e)
 	return w->files_dir ? 0 : -1;
 }
 
+static int set_image(struct worker *w, struct err *e)
+{
+	if (vars_set(w->vars, "CI_JOB_IMAGE", w->image.name, VAR_PUBLIC | VAR_RAW, e) < 0)
+		return -1;
+	return vars_resolve(w->vars, e);
+}
+
 static int build_vars(struct worker *w, struct err *e)
 {
 	const struct settings *s = &w->settings;
@@ -120,12 +127,15 @@ static int build_vars(struct worker *w, struct err *e)
 	};
 	w->vars = vars_new(&w->arena, e);
 	autobuf warnings = BUF(16 << 10);
-	if (!w->vars || worker_base_env(w->vars, e) < 0 ||
+	bool image = w->job->image.name[0] || s->image[0]; /* it brings its own environment */
+	if (!w->vars || (!image && worker_base_env(w->vars, e) < 0) ||
 	    vars_default(w->vars, w->job, &facts, e) < 0 ||
 	    flags_check(w->vars, s->feature_flags, &warnings, e) < 0)
 		return -1;
 	w->warnings = arena_strdup(&w->arena, buf_cstr(&warnings), e);
-	return w->warnings ? vars_resolve(w->vars, e) : -1;
+	if (!w->warnings || vars_resolve(w->vars, e) < 0 || worker_image_name(w, e) < 0)
+		return -1;
+	return w->image.name[0] ? set_image(w, e) : 0;
 }
 
 /* --- masks -------------------------------------------------------------------------------------- */
@@ -159,6 +169,10 @@ static int mask_job(const struct job *j, struct redact_set *set, struct err *e)
 				   strlen(j->dependencies[i].token), e);
 	for (size_t i = 0; r == 0 && i < j->nmasks; i++)
 		r = add_lines(set, j->masks[i], e);
+	for (size_t i = 0; r == 0 && i < j->ncredentials; i++)
+		if (j->credentials[i].password[0])
+			r = redact_set_add(set, "a registry's password", j->credentials[i].password,
+					   strlen(j->credentials[i].password), e);
 	for (size_t i = 0; r == 0 && i < j->nmask_prefixes; i++)
 		r = redact_set_prefix(set, j->mask_prefixes[i], e);
 	return r;
@@ -235,7 +249,6 @@ static int refuse_unsupported(struct worker *w)
 {
 	const struct job *j = w->job;
 	const struct refusal rows[] = {
-		{ "`image:`", j->image.name[0] != '\0' },
 		{ "`services:`", j->nservices > 0 },
 		{ "`run:`", j->has_run },
 	};
@@ -307,11 +320,16 @@ int worker_prepare(struct worker *w)
 	if (refuse_unsupported(w) < 0)
 		return give_up(w);
 	name_snapshot(w);
-	if (worker_box_ask(w, &e) < 0)
+	bool image = w->image.name[0] != '\0';
+	if (!image && worker_box_ask(w, &e) < 0)
 		return fail(w, ENDING_INFRA, &e);
 	worker_queue_time(w);
 	if (w->settings.prepare_ms)
 		loop_timer(w->loop, &w->preparation, w->settings.prepare_ms);
 	loop_timer(w->loop, &w->deadline, (uint64_t)w->job->timeout_s * 1000);
-	return wait_go(w);
+	if (wait_go(w) < 0 || (image && worker_image_get(w) < 0))
+		return -1;
+	if (image && worker_box_ask(w, &e) < 0)
+		return fail(w, ENDING_INFRA, &e);
+	return 0;
 }

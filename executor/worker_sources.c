@@ -115,10 +115,16 @@ static int write_files(struct worker *w, struct err *e)
 
 static void say_environment(struct worker *w, const char *notes)
 {
-	joblog_section(&w->log, "prepare_executor", "Preparing the \"courser\" executor");
-	joblog_sayf(&w->log, SAY_PLAIN,
-		    "Using Shell (%s) executor in a sandbox, network profile %s...",
-		    w->settings.shell, w->settings.network);
+	if (!w->image.record)
+		joblog_section(&w->log, "prepare_executor", "Preparing the \"courser\" executor");
+	if (w->image.record)
+		joblog_sayf(&w->log, SAY_PLAIN,
+			    "Using the image in a sandbox, network profile %s...",
+			    w->settings.network);
+	else
+		joblog_sayf(&w->log, SAY_PLAIN,
+			    "Using Shell (%s) executor in a sandbox, network profile %s...",
+			    w->settings.shell, w->settings.network);
 	for (const char *s = notes; *s;) {
 		size_t n = strcspn(s, "\n");
 		joblog_sayf(&w->log, SAY_PLAIN, "%.*s", (int)n, s);

@@ -21,7 +21,6 @@ enum {
 	READ_BYTES = 256 << 10,
 	SCRIPT_MAX = 8 << 20,
 	SCRIPT_NAME = 64,
-	ARGV_MAX = 8,
 	ENVIRON_MAX = 4 << 20,
 	QUIET_MS = 1000, /* a line without its end is shown after this long */
 	KILL_MS = 2000,  /* how long a pipe may stay open after SIGKILL */
@@ -202,7 +201,8 @@ static void box_event(void *arg, const struct sandbox_event *ev)
 		name_holders(s, ev->text);
 		send_signal(s, SIGKILL);
 	} else if (ev->what == SANDBOX_INIT_ERROR && ev->id == 1) {
-		snprintf(s->problem, sizeof s->problem, "%s", ev->text);
+		snprintf(s->problem, sizeof s->problem, "%s%s", ev->text,
+			 s->w->image.record ? " (in the image)" : "");
 	} else if (ev->what == SANDBOX_INIT_ENDED && ev->id == 1) {
 		s->ended = true;
 		s->spec->code = (int)(ev->signalled ? 128 + ev->code : ev->code);
@@ -245,14 +245,26 @@ static void script_file(const char *step, char *out)
 	out[n] = '\0';
 }
 
+/* The step's own command with the script's path in it, or the usual one. */
+static int command(const struct step *s, const char *path, const char **argv, struct err *e)
+{
+	const char *const *given = s->spec->argv;
+	if (!given)
+		return worker_command(s->w, path, argv, e);
+	for (size_t i = 0; given[i] && i < SANDBOX_ARGS; i++)
+		argv[i] = strcmp(given[i], "{0}") == 0 ? path : given[i];
+	return 0;
+}
+
 static int start(struct step *s, int out, int err, struct err *e)
 {
 	const struct worker *w = s->w;
 	const struct worker_step *spec = s->spec;
 	autobuf text = BUF(SCRIPT_MAX);
 	autobuf env = BUF(ENVIRON_MAX);
+	const struct vars *vars = spec->vars ? spec->vars : w->vars;
 	if ((spec->script ? buf_str(&text, spec->script, e) : build_text(w, spec, &text, e)) < 0 ||
-	    vars_environ(spec->vars ? spec->vars : w->vars, &env, e) < 0)
+	    worker_environ(w, vars, &env, e) < 0)
 		return -1;
 	autofd script = fd_sealed("script", text.p, text.len, e);
 	autofd variables = script < 0 ? -1 : fd_sealed("environ", env.p, env.len, e);
@@ -262,11 +274,9 @@ static int start(struct step *s, int out, int err, struct err *e)
 	char name[SCRIPT_NAME], path[256];
 	script_file(spec->name, name);
 	snprintf(path, sizeof path, "%s/%s", SANDBOX_SCRIPTS, name);
-	const char *usual[] = { w->settings.shell, "{0}", NULL };
-	const char *argv[ARGV_MAX + 1] = { 0 };
-	const char *const *given = spec->argv ? spec->argv : usual;
-	for (size_t i = 0; given[i] && i < ARGV_MAX; i++)
-		argv[i] = strcmp(given[i], "{0}") == 0 ? path : given[i];
+	const char *argv[SANDBOX_ARGS + 1] = { 0 };
+	if (command(s, path, argv, e) < 0)
+		return -1;
 	struct sandbox_run run = {
 		.id = 1,
 		.argv = argv,

@@ -94,10 +94,55 @@ static const struct json_table hook_table = { TABLE(hook_rows, struct job_hook) 
 
 /* --- image, artifacts, cache, dependencies ------------------------------------------------------- */
 
+#define IMAGE(field) .to = offsetof(struct job_image, field)
+
+/* A name or a number: GitLab passes on what was written. */
+static int take_user(const struct json_at *at, const struct json_row *row, void *to,
+		     struct arena *a, struct err *e)
+{
+	struct job_image *image = to;
+	if (!json_is_integer(at->value))
+		return json_take_line(at, row, to, a, e);
+	image->user = arena_printf(a, e, "%lld", (long long)json_integer_value(at->value));
+	return image->user ? 0 : -1;
+}
+
+static const struct json_row docker_rows[] = {
+	{ "platform", json_take_line, IMAGE(platform), .max = NAME_MAX_BYTES },
+	{ "user", take_user, IMAGE(user), .max = NAME_MAX_BYTES },
+};
+static const struct json_table docker_table = { TABLE(docker_rows, struct job_image) };
+
+static const struct json_row options_rows[] = {
+	{ "docker", json_take_object, .more = &docker_table },
+};
+static const struct json_table options_table = { TABLE(options_rows, struct job_image) };
+
+static int take_entrypoint(const struct json_at *at, const struct json_row *row, void *to,
+			   struct arena *a, struct err *e)
+{
+	struct job_image *image = to;
+	image->has_entrypoint = json_array_size(at->value) > 0;
+	return json_take_texts(at, row, to, a, e);
+}
+
 static const struct json_row image_rows[] = {
-	{ "name", json_take_line, .to = offsetof(struct job_image, name), .max = NAME_MAX_BYTES },
+	{ "name", json_take_line, IMAGE(name), .max = NAME_MAX_BYTES },
+	{ "entrypoint", take_entrypoint, COUNTED(struct job_image, entrypoint, nentrypoint),
+	  .max = LIST_MAX },
+	{ "pull_policy", json_take_texts, COUNTED(struct job_image, policies, npolicies),
+	  .max = LIST_MAX },
+	{ "executor_opts", json_take_object, .more = &options_table },
 };
 static const struct json_table image_table = { TABLE(image_rows, struct job_image) };
+
+static const struct json_row credential_rows[] = {
+	{ "type", json_take_line, .to = offsetof(struct job_credential, type) },
+	{ "url", json_take_line, .to = offsetof(struct job_credential, url) },
+	{ "username", json_take_text, .to = offsetof(struct job_credential, user) },
+	{ "password", json_take_text, .to = offsetof(struct job_credential, password) },
+};
+static const struct json_table credential_table = { TABLE(credential_rows, struct job_credential) };
 
 static int take_image(const struct json_at *at, const struct json_row *row, void *to,
 		      struct arena *a, struct err *e)
@@ -248,6 +293,8 @@ static const struct json_row job_rows[] = {
 	{ "secrets", gitlab_secrets_take, COUNTED(struct job, secrets, nsecrets),
 	  .max = JOB_SECRETS_MAX },
 	{ .key = "image", .take = take_image },
+	{ "credentials", json_take_list, COUNTED(struct job, credentials, ncredentials),
+	  .max = LIST_MAX, .more = &credential_table },
 	{ "services", json_take_list, COUNTED(struct job, services, nservices), .max = LIST_MAX,
 	  .more = &image_table },
 	{ "artifacts", json_take_list, COUNTED(struct job, artifacts, nartifacts), .max = LIST_MAX,

@@ -37,7 +37,7 @@ struct feature {
  */
 static const struct feature features[] = {
 	{ "variables", true, false },
-	{ "image", false, false },
+	{ "image", true, false },
 	{ "services", false, false },
 	{ "artifacts", true, false },
 	{ "cache", true, false },
@@ -62,7 +62,7 @@ static const struct feature features[] = {
 	{ "return_exit_code", true, false },
 	{ "service_variables", false, false },
 	{ "service_multiple_aliases", false, false },
-	{ "image_executor_opts", false, false },
+	{ "image_executor_opts", true, false },
 	{ "service_executor_opts", false, false },
 	{ "native_steps_integration", false, false },
 	{ "two_phase_job_commit", true, true },

@@ -73,8 +73,17 @@ struct job_secret {
 	const char *engine, *mount, *path, *field; /* "kv-v2", "kv-v1", "generic"; mount path */
 	bool file;
 };
+/* Of a service too. The strings are as the forge sent them: not yet expanded. */
 struct job_image {
 	const char *name; /* "" when the job asks for none */
+	const char *platform, *user;
+	const char *const *entrypoint, *const *policies; /* pull policies, in order */
+	size_t nentrypoint, npolicies;
+	bool has_entrypoint; /* it outweighs the image's, even if it is empty */
+};
+/* How the job may use a server: of the type "registry", its user and password there. */
+struct job_credential {
+	const char *type, *url, *user, *password;
 };
 
 struct job {
@@ -90,12 +99,14 @@ struct job {
 	const struct job_secret *secrets;
 	struct job_image image;
 	const struct job_image *services;
+	const struct job_credential *credentials;
 	const struct job_artifact *artifacts;
 	const struct job_cache *caches;
 	const struct job_dependency *dependencies;
 	/* features.token_mask_prefixes and .failure_reasons (GitLab); what the log must never show */
 	const char *const *mask_prefixes, *const *failure_reasons, *const *masks;
 	size_t nvars, nsteps, nhooks, nsecrets, nservices, nartifacts, ncaches, ndependencies;
+	size_t ncredentials;
 	size_t nmask_prefixes, nfailure_reasons, nmasks; /* how many there are of each */
 	const struct job_workflow *workflow; /* job_workflow.h: in place of steps; NULL none */
 	bool trace_sections, has_run; /* has_run: the "run" keyword is set: refused with words */

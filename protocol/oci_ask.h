@@ -24,7 +24,7 @@ struct oci_logins {
 	size_t n;
 };
 
-enum { OCI_LOGINS = 2, OCI_ASK_TRIES = 4 };
+enum { OCI_LOGINS = 3, OCI_ASK_TRIES = 4 };
 
 struct oci_ask {
 	struct http *http;

@@ -18,7 +18,7 @@
 
 enum { FD_WORKER = 3, FD_USERNS, FD_MNTNS };
 
-static int confine(struct err *e)
+static int confine(const char *ids, struct err *e)
 {
 	static const struct confine_path paths[] = {
 		{ AT_FDCWD, "/", CONFINE_READ | CONFINE_WRITE },
@@ -29,7 +29,7 @@ static int confine(struct err *e)
 		.npaths = sizeof paths / sizeof *paths,
 		.nofile = 4096,
 	};
-	if (confine_join(FD_USERNS, FD_MNTNS, e) < 0)
+	if (confine_join_as(FD_USERNS, FD_MNTNS, ids, e) < 0)
 		return -1;
 	return confine_role(&c, e);
 }
@@ -87,11 +87,11 @@ int main(int argc, char **argv)
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	/* names in archives are UTF-8, or bytes that are kept */
-	if (argc < 3 || strcmp(argv[2], "join") != 0)
-		err_set(&e, EINVAL, "usage: courser-archiver - join");
+	if (argc < 4 || strcmp(argv[2], "join") != 0)
+		err_set(&e, EINVAL, "usage: courser-archiver - join UID:GID");
 	else if (!setlocale(LC_CTYPE, "C.UTF-8"))
 		err_set(&e, ENOENT, "no locale C.UTF-8");
-	else if (git_lib_init(&e) == 0 && confine(&e) == 0)
+	else if (git_lib_init(&e) == 0 && confine(argv[3], &e) == 0)
 		(void)!run(&e);
 	if (e.code)
 		log_line(LOG_ERROR, "archiver ends", "error", e.msg, NULL);

@@ -42,6 +42,14 @@ struct config_runner {
 	const char *const *vault_allowed; /* addresses; none: any */
 	size_t nenvironment, nfeature_flags, nmounts, ndevices, nlabels, nvault_allowed;
 	const char *vault_ca_file;
+	const char *image, *images_auth_file, *images_ca_file; /* image: of a job that names none */
+	const char *const *images_allowed, *const *images_pull_policy,
+						   *const *images_allowed_policies;
+	const char *const *images_insecure,
+		*const *images_mirrors; /* mirrors: "docker.io=https://…" */
+	size_t nimages_allowed, nimages_pull_policy, nimages_allowed_policies;
+	size_t nimages_insecure, nimages_mirrors;
+	uint64_t images_keep, images_max_size; /* bytes */
 	uint64_t vault_timeout_ms;
 };
 

@@ -11,6 +11,7 @@
 #include "runner/rendezvous.h"
 #include "runner/revocable.h"
 #include "runner/slot_box.h"
+#include "runner/slot_image.h"
 #include "runner/slot_keeper.h"
 
 #include <fcntl.h>
@@ -115,58 +116,79 @@ static int mirror_for(struct slot *s, bool own, const char *url, struct err *e)
 	return fd_take(&fd);
 }
 
-static void start_fetcher(struct slot *s)
+static void start_fetcher(struct slot *s, struct err *e)
 {
-	struct err why = { 0 };
 	char ids[PRIV_TEXT];
 	priv_role_text(&s->host->priv, PRIV_FETCHER, s->number, ids);
-	autofd mirror = mirror_for(s, s->waiting.own, s->waiting.url, &why);
-	autofd settings = mirror < 0 ? -1 : settings_fd(s->options->http_settings, &why);
+	autofd mirror = mirror_for(s, s->waiting.own, s->waiting.url, e);
+	autofd settings = mirror < 0 ? -1 : settings_fd(s->options->http_settings, e);
 	struct role_start start = { .name = "fetcher", .ids = ids, .nfds = 3 };
 	int fds[] = { -1, mirror, settings };
-	if (settings < 0 || start_for_worker(s, &s->fetcher, &start, fds, &why) < 0)
-		slot_refuse(s, why.msg);
+	if (settings >= 0)
+		(void)!start_for_worker(s, &s->fetcher, &start, fds, e);
 }
 
-/* One that joins the job's namespaces. */
-static void start_joined(struct slot *s, struct role *r, const char *name)
+/* One that joins the job's namespaces, as whom the job is there. */
+static void start_joined(struct slot *s, struct role *r, const char *name, struct err *e)
 {
-	static const char *const join[] = { "join", NULL };
-	struct err why = { 0 };
+	char ids[PRIV_TEXT];
+	const char *const join[] = { "join", ids, NULL };
 	struct role_start start = { .name = name, .ids = "-", .args = join, .nfds = 3 };
 	int fds[] = { -1, s->userns, s->mntns };
+	snprintf(ids, sizeof ids, "%u:%u", s->uid, s->gid);
 	if (s->userns < 0)
-		slot_refuse(s, "there is no sandbox to work in");
-	else if (start_for_worker(s, r, &start, fds, &why) < 0)
-		slot_refuse(s, why.msg);
+		err_set(e, ENOENT, "there is no sandbox to work in");
+	else
+		(void)!start_for_worker(s, r, &start, fds, e);
 }
 
-static void start_packer(struct slot *s)
+static void start_packer(struct slot *s, struct err *e)
 {
-	start_joined(s, &s->packer, "packer");
+	start_joined(s, &s->packer, "packer", e);
 }
 
-static void start_archiver(struct slot *s)
+static void start_archiver(struct slot *s, struct err *e)
 {
-	start_joined(s, &s->archiver, "archiver");
+	start_joined(s, &s->archiver, "archiver", e);
 }
 
-static void start_carrier(struct slot *s)
+static void start_carrier(struct slot *s, struct err *e)
 {
-	struct err why = { 0 };
 	char ids[PRIV_TEXT];
 	priv_role_text(&s->host->priv, PRIV_FETCHER, s->number, ids);
-	autofd settings = settings_fd(s->options->http_settings, &why);
+	autofd settings = settings_fd(s->options->http_settings, e);
 	struct role_start start = { .name = "carrier", .ids = ids, .nfds = 2 };
 	int fds[] = { -1, settings };
-	if (settings < 0 || start_for_worker(s, &s->carrier, &start, fds, &why) < 0)
-		slot_refuse(s, why.msg);
+	if (settings >= 0)
+		(void)!start_for_worker(s, &s->carrier, &start, fds, e);
+}
+
+static void start_puller(struct slot *s, struct err *e)
+{
+	char ids[PRIV_TEXT];
+	struct role_start start = { .name = "puller", .ids = ids, .nfds = 4 };
+	int fds[] = { -1, -1, -1, -1 };
+	priv_role_text(&s->host->priv, PRIV_FETCHER, s->number, ids);
+	if (slot_image_puller_fds(s, fds + 1, e) == 0)
+		(void)!start_for_worker(s, &s->puller, &start, fds, e);
+	for (size_t i = 1; i < sizeof fds / sizeof *fds; i++)
+		fd_close(&fds[i]);
+}
+
+static void start_unpacker(struct slot *s, struct err *e)
+{
+	struct role_start start = { .name = "unpacker", .ids = "-", .nfds = 3 };
+	int fds[] = { -1, -1, -1 };
+	if (slot_image_unpacker_fds(s, fds + 1, e) == 0)
+		(void)!start_for_worker(s, &s->unpacker, &start, fds, e);
+	for (size_t i = 1; i < sizeof fds / sizeof *fds; i++)
+		fd_close(&fds[i]);
 }
 
 struct waiting_row {
 	uint32_t type;
 	size_t role;
-	void (*start)(struct slot *s);
+	void (*start)(struct slot *s, struct err *e);
 };
 
 static const struct waiting_row waiting_rows[] = {
@@ -174,11 +196,14 @@ static const struct waiting_row waiting_rows[] = {
 	{ GATE_PACKER, offsetof(struct slot, packer), start_packer },
 	{ GATE_ARCHIVER, offsetof(struct slot, archiver), start_archiver },
 	{ GATE_CARRIER, offsetof(struct slot, carrier), start_carrier },
+	{ GATE_PULLER, offsetof(struct slot, puller), start_puller },
+	{ GATE_UNPACKER, offsetof(struct slot, unpacker), start_unpacker },
 };
 
 /* The role before it was let go by the worker and may not have ended yet: its end is waited for. */
 void slot_serve_waiting(struct slot *s)
 {
+	struct err why = { 0 };
 	uint32_t type = s->waiting.type;
 	size_t i = 0;
 	while (i < sizeof waiting_rows / sizeof *waiting_rows && waiting_rows[i].type != type)
@@ -187,10 +212,12 @@ void slot_serve_waiting(struct slot *s)
 	    role_runs((struct role *)(void *)((char *)s + waiting_rows[i].role)))
 		return;
 	s->waiting.type = 0;
-	if (!s->options)
-		slot_refuse(s, "the registration of this job is no longer configured");
+	if (s->options)
+		waiting_rows[i].start(s, &why);
 	else
-		waiting_rows[i].start(s);
+		err_set(&why, ENOENT, "the registration of this job is no longer configured");
+	if (why.code)
+		slot_refuse(s, why.msg);
 }
 
 static int serve_fetcher(struct slot *s, struct msg *m, struct err *e)
@@ -314,6 +341,9 @@ static const struct gate_row gate[GATE_TYPES] = {
 	[GATE_ARCHIVER] = { "archiver", IN(SOURCES) | IN(UPLOAD), false, serve_helper },
 	[GATE_CARRIER] = { "carrier", IN(SOURCES) | IN(UPLOAD), false, serve_helper },
 	[GATE_SPOOL] = { "spool", IN(SOURCES) | IN(UPLOAD), false, serve_spool },
+	[GATE_IMAGE] = { "image", IN(PREPARE), false, slot_image_serve },
+	[GATE_PULLER] = { "puller", IN(PREPARE), false, serve_helper },
+	[GATE_UNPACKER] = { "unpacker", IN(PREPARE), false, serve_helper },
 	[GATE_KEEPER] = { "keeper", IN(PREPARE) | IN(SECRETS), true, serve_keeper },
 	[GATE_SNAPSHOT] = { "snapshot", IN(SOURCES), true, serve_snapshot },
 	[GATE_PHASE] = { "phase", ~0u, false, serve_phase },

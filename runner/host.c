@@ -173,12 +173,28 @@ struct slot *host_slot_numbered(struct host *h, unsigned n, struct err *e)
 	return s->lock < 0 ? NULL : s;
 }
 
+/* The blobs belong to who fetches them, all else to who unpacks; and whoever goes there by fd searches. */
+static int open_images(struct host *h, struct err *e)
+{
+	autofd dir = fd_mkdir_open(h->state.dir, "images", 0711, e);
+	if (dir < 0 || image_store_open(&h->images, dir, e) < 0)
+		return -1;
+	const int theirs[] = { h->images.layers, h->images.diffs, h->images.images,
+			       h->images.refs };
+	for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
+		if (priv_give_store(&h->priv, theirs[i], e) < 0)
+			return -1;
+	autofd lock = image_store_lock(&h->images, false, e);
+	return lock < 0 ? -1 : priv_give_role(&h->priv, PRIV_FETCHER, 0, h->images.blobs, e);
+}
+
 int host_open(struct host *h, const struct host_options *o, struct err *e)
 {
 	*h = (struct host){ .libexec = -1,
 			    .spawner_socket = { .fd = -1 },
 			    .respawn = { .fire = respawn } };
 	h->state = (struct state){ -1, -1, -1, -1, -1 };
+	h->images = (struct image_store)IMAGE_STORE;
 	sweep_init(&h->sweep);
 	spare_init(&h->spare);
 	snapshot_init(&h->snapshot);
@@ -189,8 +205,8 @@ int host_open(struct host *h, const struct host_options *o, struct err *e)
 		return -1;
 	h->libexec = proc_libexec(e);
 	if (h->libexec < 0 || state_open(&h->state, o->state_dir, e) < 0 ||
-	    priv_init(&h->priv, o->id_base, PRIV_SLOTS, e) < 0 || host_slots(h, o->nslots, e) < 0 ||
-	    start_spawner(h, e) < 0) {
+	    priv_init(&h->priv, o->id_base, PRIV_SLOTS, e) < 0 || open_images(h, e) < 0 ||
+	    host_slots(h, o->nslots, e) < 0 || start_spawner(h, e) < 0) {
 		host_close(h);
 		return -1;
 	}
@@ -223,6 +239,7 @@ void host_close(struct host *h)
 	free(h->slots);
 	h->slots = NULL;
 	h->nslots = 0;
+	image_store_close(&h->images);
 	state_close(&h->state);
 	fd_close(&h->libexec);
 	loop_free(h->loop);

@@ -3,6 +3,7 @@
 #define RUNNER_HOST_H
 
 #include "base/loop.h"
+#include "executor/image_store.h"
 #include "runner/priv.h"
 #include "runner/role.h"
 #include "runner/snapshot.h"
@@ -16,6 +17,7 @@ struct host {
 	struct loop *loop;
 	int libexec;
 	struct state state;
+	struct image_store images;
 	struct priv priv;
 	struct role spawner;
 	struct source spawner_socket;

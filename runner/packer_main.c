@@ -18,7 +18,7 @@
 enum { FD_WORKER = 3, FD_USERNS, FD_MNTNS };
 
 /* The sandbox's own root, or, where it works in place, everything: ids and modes decide. */
-static int confine(const char *ids, bool join, struct err *e)
+static int confine(const char *ids, const char *join, struct err *e)
 {
 	static const struct confine_path paths[] = {
 		{ AT_FDCWD, "/", CONFINE_READ | CONFINE_WRITE },
@@ -29,7 +29,7 @@ static int confine(const char *ids, bool join, struct err *e)
 		.npaths = sizeof paths / sizeof *paths,
 		.nofile = 4096,
 	};
-	if (join && confine_join(FD_USERNS, FD_MNTNS, e) < 0)
+	if (join && confine_join_as(FD_USERNS, FD_MNTNS, join, e) < 0)
 		return -1;
 	return confine_ids(&c, join ? "-" : ids, e) < 0 ? -1 : confine_role(&c, e);
 }
@@ -134,12 +134,12 @@ static int run(struct err *e)
 int main(int argc, char **argv)
 {
 	struct err e = { 0 };
-	bool join = argc > 2 && strcmp(argv[2], "join") == 0;
+	const char *join = argc > 3 && strcmp(argv[2], "join") == 0 ? argv[3] : NULL;
 	log_setup("packer", LOG_INFO);
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 3)
-		err_set(&e, EINVAL, "usage: courser-packer UID:GID|- join|here");
+		err_set(&e, EINVAL, "usage: courser-packer UID:GID|- join UID:GID | here");
 	else if (git_lib_init(&e) == 0 && confine(argv[1], join, &e) == 0)
 		(void)!run(&e);
 	if (e.code)

@@ -83,6 +83,8 @@ static bool passwd_overlaps(struct range *ours)
 static int init_root(struct priv *p, unsigned nslots, struct err *e)
 {
 	struct range ours = { .first = p->base, .count = (uint64_t)(nslots + 1) * PRIV_BLOCK };
+	if (nslots >= PRIV_SLOTS)
+		ours.count += PRIV_BLOCK; /* the image store's */
 	if (ours.first < PRIV_BLOCK || ours.first + ours.count > UINT32_MAX - 1)
 		return err_set(e, EINVAL, "id_base %u: ids up to %llu do not fit", p->base,
 			       (unsigned long long)(ours.first + ours.count));
@@ -193,6 +195,54 @@ int priv_give_job(const struct priv *p, unsigned slot, int fd, struct err *e)
 	if (!p->root || fchown(fd, id, id) == 0)
 		return 0;
 	return err_sys(e, "give to the job");
+}
+
+static uint32_t store_base(const struct priv *p)
+{
+	return block_of(p, PRIV_SLOTS);
+}
+
+int priv_give_root(const struct priv *p, unsigned slot, int fd, struct err *e)
+{
+	uint32_t id = block_of(p, slot);
+	if (!p->root || fchown(fd, id, id) == 0)
+		return 0;
+	return err_sys(e, "give to the job");
+}
+
+int priv_give_store(const struct priv *p, int fd, struct err *e)
+{
+	if (!p->root || fchown(fd, store_base(p), store_base(p)) == 0)
+		return 0;
+	return err_sys(e, "give to the image store");
+}
+
+void priv_store_maps(const struct priv *p, struct userns_maps *ret)
+{
+	*ret = (struct userns_maps){ .map_by = p->map_by };
+	if (p->root) {
+		uint32_t fetcher = role_id(p, PRIV_FETCHER, 0);
+		ret->nuids = ret->ngids = 2;
+		ret->uids[0] = ret->gids[0] = (struct sandbox_ids){ 0, store_base(p),
+								    RUNNER_INSIDE };
+		ret->uids[1] = ret->gids[1] = (struct sandbox_ids){ RUNNER_INSIDE, fetcher, 1 };
+		return;
+	}
+	ret->nuids = ret->ngids = p->nids;
+	for (uint32_t i = 0; i < p->nids; i++) {
+		ret->uids[i] = p->uids[i];
+		ret->gids[i] = p->gids[i];
+	}
+	if (p->map_by == SANDBOX_MAP_SINGLE)
+		ret->uids[0].inside = ret->gids[0].inside = 0;
+}
+
+void priv_map_image(const struct priv *p, struct sandbox_spec *spec)
+{
+	spec->uid = spec->gid = 0;
+	spec->image.owner = p->root ? store_base(p) : 0;
+	if (p->map_by == SANDBOX_MAP_SINGLE)
+		spec->uids[0].inside = spec->gids[0].inside = 0;
 }
 
 void priv_map(const struct priv *p, unsigned slot, struct sandbox_spec *spec)

@@ -2,7 +2,8 @@
  * Who runs as whom: the one place that knows whether the daemon is root.
  *
  * Root: ids are taken from id_base on, 65,536 to a block: block 0 for the roles, block 1 + slot for
- * the jobs of a slot, so that neither two jobs nor two workers ever share an id. An ordinary user:
+ * the jobs of a slot, so that neither two jobs nor two workers ever share an id; the block after that of
+ * the last slot for the image store. An ordinary user:
  * all roles are that user, all jobs share its subordinate ids, and without any the job is that user
  * under another name, in namespaces of its own.
  */
@@ -10,7 +11,7 @@
 #define RUNNER_PRIV_H
 
 #include "base/buf.h"
-#include "sandbox/spec.h"
+#include "sandbox/userns.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,6 +45,19 @@ int priv_give_role(const struct priv *p, enum priv_role role, unsigned slot, int
 /* Give a job's tree to the ids of its slot, so that they can be mapped in its namespace. */
 int priv_give_job(const struct priv *p, unsigned slot, int fd, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
+
+/* The same to who is root of an image in the slot's jobs. */
+int priv_give_root(const struct priv *p, unsigned slot, int fd, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+/* Give a directory of the image store to whoever unpacks (root only). */
+int priv_give_store(const struct priv *p, int fd, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* Whom an unpacker is: the store's owner as id 0, and whoever fetches. */
+void priv_store_maps(const struct priv *p, struct userns_maps *ret) __attribute__((nonnull));
+
+/* After priv_map: the job may be any id of an image, root too. */
+void priv_map_image(const struct priv *p, struct sandbox_spec *spec) __attribute__((nonnull));
 
 /* The id maps of the slot's jobs. */
 void priv_map(const struct priv *p, unsigned slot, struct sandbox_spec *spec)

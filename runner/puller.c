@@ -282,6 +282,8 @@ int puller_run(struct puller *p, const struct puller_request *q, struct arena *a
 	u.client.logins[0] = (struct oci_logins){ q->auth, "DOCKER_AUTH_CONFIG", strlen(q->auth) };
 	u.client.logins[1] = (struct oci_logins){ p->settings->auth, "the operator's credentials",
 						  strlen(p->settings->auth) };
+	u.client.logins[2] = (struct oci_logins){ q->job_auth, "the job's credentials",
+						  strlen(q->job_auth) };
 	if (oci_client_init(&u.client, &p->settings->rules, e) < 0)
 		return -1;
 	int r = pull(&u, &want, ret, e);

@@ -16,7 +16,9 @@ struct puller {
 };
 
 struct puller_request {
-	const char *name, *platform, *auth;
+	const char *name, *platform;
+	const char *auth,
+		*job_auth; /* what the job says before the operator, and what counts after */
 };
 
 /* Fetch what is absent; record is appended to. -1: *ret_fault says of what kind. */

@@ -94,6 +94,7 @@ static int serve(struct puller *p, struct msg *m, struct err *e)
 	q.name = msg_get_str(m);
 	q.platform = msg_get_str(m);
 	q.auth = msg_get_str(m);
+	q.job_auth = msg_get_str(m);
 	if (m->type != IMAGE_PULL || msg_end(m, e) < 0)
 		return e->code ? -1 : err_set(e, EPROTO, "message %u", m->type);
 	if (loop_watch(p->loop, &worker, EPOLLRDHUP, e) < 0)

@@ -150,6 +150,12 @@ static int fill_settings(struct registry_row *r, const struct config_runner *fro
 		.clone_url = from->clone_url,
 		.notes = "",
 		.ca_file = certificates(from->tls_ca_file, a),
+		.image = from->image,
+		.image_policy = lines(a, from->images_pull_policy, from->nimages_pull_policy, e),
+		.image_policies_allowed = lines(a, from->images_allowed_policies,
+						from->nimages_allowed_policies, e),
+		.images_allowed = lines(a, from->images_allowed, from->nimages_allowed, e),
+		.image_keep = from->images_keep,
 		.output_limit = from->output_limit,
 		.cancel_int_ms = from->cancel_int_ms,
 		.cancel_term_ms = from->cancel_term_ms,
@@ -158,7 +164,33 @@ static int fill_settings(struct registry_row *r, const struct config_runner *fro
 		.get_sources_ms = from->get_sources_timeout_ms,
 		.debug_trace_off = from->debug_trace_disabled,
 	};
-	return r->settings.environment && r->settings.feature_flags ? 0 : -1;
+	const struct settings *s = &r->settings;
+	bool images = s->image_policy && s->image_policies_allowed && s->images_allowed;
+	return s->environment && s->feature_flags && images ? 0 : -1;
+}
+
+/* What pullers are told: the lists item by item. */
+static const char *registries(const struct config_runner *from, struct arena *a, struct err *e)
+{
+	autobuf b = BUF(LINES_MAX);
+	char size[STR_NUM];
+	const struct pair single[] = {
+		{ "auth_file", from->images_auth_file },
+		{ "max_bytes", str_num(size, from->images_max_size) },
+	};
+	const char *text = settings_text(a, single, sizeof single / sizeof *single, e);
+	if (!text || buf_str(&b, text, e) < 0)
+		return NULL;
+	for (size_t i = 0; i < from->nimages_insecure + from->nimages_mirrors; i++) {
+		bool mirror = i >= from->nimages_insecure;
+		const struct pair one = { mirror ? "mirror" : "insecure",
+					  mirror ? from->images_mirrors[i - from->nimages_insecure]
+						 : from->images_insecure[i] };
+		text = settings_text(a, &one, 1, e);
+		if (!text || buf_str(&b, text, e) < 0)
+			return NULL;
+	}
+	return arena_strndup(a, buf_cstr(&b), b.len, e);
 }
 
 static int fill_slot(struct registry_row *r, const struct config_runner *from, struct arena *a,
@@ -167,6 +199,11 @@ static int fill_slot(struct registry_row *r, const struct config_runner *from, s
 	const struct pair http[] = {
 		{ "ca_file", from->tls_ca_file },   { "cert_file", from->tls_cert_file },
 		{ "key_file", from->tls_key_file }, { "proxy", from->proxy },
+		{ "no_proxy", from->no_proxy },
+	};
+	const struct pair images[] = {
+		{ "ca_file", from->images_ca_file },
+		{ "proxy", from->proxy },
 		{ "no_proxy", from->no_proxy },
 	};
 	const char *allowed = words(a, from->vault_allowed, from->nvault_allowed, e);
@@ -195,9 +232,13 @@ static int fill_slot(struct registry_row *r, const struct config_runner *from, s
 		.devices = from->devices,
 		.ndevices = from->ndevices,
 		.http_settings = settings_text(a, http, sizeof http / sizeof *http, e),
+		.registry_http = settings_text(a, images, sizeof images / sizeof *images, e),
+		.registry_settings = registries(from, a, e),
 		.vault_settings = settings_text(a, vault, sizeof vault / sizeof *vault, e),
 	};
-	return r->slot.http_settings && r->slot.vault_settings ? 0 : -1;
+	const struct slot_options *o = &r->slot;
+	bool images_too = o->registry_http && o->registry_settings;
+	return o->http_settings && o->vault_settings && images_too ? 0 : -1;
 }
 
 int registry_row_fill(struct registry_row *r, const struct config *c,

@@ -121,6 +121,8 @@ void slot_spawned(struct slot *s, struct sandbox_made *made)
 	s->pidfd = fd_take(&made->pidfd);
 	s->userns = fd_take(&made->userns);
 	s->mntns = fd_take(&made->mntns);
+	s->uid = made->uid;
+	s->gid = made->gid;
 	grant_box(s, made);
 }
 
@@ -209,6 +211,7 @@ static int have_worker(struct slot *s, struct err *e)
 	s->worker.ended = slot_worker_ended;
 	s->fetcher.ended = s->packer.ended = s->keeper.ended = slot_helper_ended;
 	s->archiver.ended = s->carrier.ended = slot_helper_ended;
+	s->puller.ended = s->unpacker.ended = slot_helper_ended;
 	s->socket = (struct source){ .fd = spare_take(s->host, s->number, &s->worker),
 				     .ready = worker_ready };
 	if (s->socket.fd >= 0)
@@ -282,6 +285,7 @@ static void take_adopted(struct slot *s, const struct slot_adopt *a)
 	s->worker.ended = slot_worker_ended;
 	s->fetcher.ended = s->packer.ended = s->keeper.ended = slot_helper_ended;
 	s->archiver.ended = s->carrier.ended = slot_helper_ended;
+	s->puller.ended = s->unpacker.ended = slot_helper_ended;
 }
 
 static int connect_worker(struct slot *s, struct err *e)

@@ -38,11 +38,11 @@ struct slot {
 	int log, events; /* to read */
 	int doorbell;    /* the one that rings for others: courier or exec */
 	const struct slot_options *options;
-	struct role worker, fetcher, packer, keeper, archiver, carrier;
+	struct role worker, fetcher, packer, keeper, archiver, carrier, puller, unpacker;
 	struct source socket; /* the worker's */
 	struct source keeper_socket;
 	struct slot_waiting {
-		uint32_t type; /* GATE_FETCHER … GATE_CARRIER; 0 none */
+		uint32_t type; /* of the request: a role is wanted; 0 none */
 		bool own;
 		char url[4096];
 	} waiting;               /* the request that waits for the end of the role before */
@@ -54,6 +54,7 @@ struct slot {
 	struct slot_order *order; /* a sandbox that the spawner could not be asked for yet */
 	int pidfd, userns, mntns; /* of the sandbox */
 	int snapshot;             /* the tree that it shows, locked; -1 none */
+	uint32_t uid, gid;        /* the job's in it */
 	char project_dir[SANDBOX_PATH];
 	char origin[512];      /* of the job's own repository */
 	uint64_t want_project; /* the worker's word, where the coordinator's is not known */

@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "runner/slot_image.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -172,7 +173,7 @@ static int stores_open(struct slot *s, const struct gate_sandbox *want, int *ret
 /* A request for a sandbox. The fds are its own. */
 struct slot_order {
 	struct sandbox_spec spec;
-	int fds[4]; /* the tree, the objects or -1, the snapshot or -1, -1 */
+	int fds[6]; /* the tree, the objects, the snapshot, an image's two, as far as there are; -1 */
 };
 
 void slot_box_forget(struct slot *s)
@@ -223,7 +224,9 @@ static int fill_order(struct slot *s, const struct gate_sandbox *want, struct er
 	fds[0] = tree_open(s, want, e);
 	if (fds[0] < 0 || (sources && stores_open(s, want, fds + 1, e) < 0))
 		return -1;
-	return fill(s, &s->order->spec, want, e);
+	if (fill(s, &s->order->spec, want, e) < 0)
+		return -1;
+	return want->layers[0] ? slot_image_fill(s, want, &s->order->spec, fds, e) : 0;
 }
 
 int slot_box_request(struct slot *s, const struct gate_sandbox *want, struct err *e)

@@ -173,6 +173,8 @@ static const struct {
 	{ "packer", offsetof(struct slot, packer) },
 	{ "archiver", offsetof(struct slot, archiver) },
 	{ "carrier", offsetof(struct slot, carrier) },
+	{ "puller", offsetof(struct slot, puller) },
+	{ "unpacker", offsetof(struct slot, unpacker) },
 	{ "keeper", offsetof(struct slot, keeper) },
 };
 enum { HELPERS = sizeof helpers / sizeof *helpers, KEEPER = HELPERS - 1 };

@@ -19,6 +19,8 @@ struct slot_options {
 	size_t ndevices;
 	const char *http_settings; /* key=value lines for fetcher and keeper */
 	const char *vault_settings;
+	const char *registry_http,
+		*registry_settings; /* for pullers: http, and runner/puller_settings.h */
 };
 
 /* What a slot takes in. Strings are copied where they outlive the call. */

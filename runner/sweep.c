@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 enum { PATIENCE_MS = 60000, TMP_BYTES = 1 << 20 };
 
@@ -52,6 +53,8 @@ static void forget(struct host *h)
 
 void sweep_done(struct host *h)
 {
+	if (role_runs(&h->sweep.cleaner))
+		role_forget(&h->sweep.cleaner);
 	while (h->sweep.first)
 		forget(h);
 }
@@ -139,9 +142,33 @@ static int ask(struct host *h, int tree, struct err *e)
 	return 0;
 }
 
+static void cleaner_ended(struct role *r, int status)
+{
+	struct host *h = (struct host *)(void *)((char *)r - offsetof(struct host, sweep.cleaner));
+	finish(h, status ? "its cleaner has failed" : "");
+}
+
+/* Root of the job's ids alone, with nothing to see but the directory. */
+static int start_cleaner(struct host *h, int dir, struct err *e)
+{
+	static const char *const wipe[] = { "wipe", NULL };
+	struct userns_maps maps;
+	priv_store_maps(&h->priv, &maps);
+	autofd map = fd_sealed("maps", &maps, sizeof maps, e);
+	const int fds[] = { dir, dir, map };
+	struct role_start start = {
+		.name = "unpacker", .ids = "-", .args = wipe, .fds = fds, .nfds = 3
+	};
+	h->sweep.cleaner.ended = cleaner_ended;
+	return map < 0 ? -1 : role_start(&h->sweep.cleaner, h->loop, h->libexec, &start, e);
+}
+
 static int begin(struct host *h, const char *name, struct err *e)
 {
+	struct stat st;
 	autofd dir = openat(h->state.jobs, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir >= 0 && fstatat(dir, "box", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return start_cleaner(h, dir, e);
 	autofd tree = dir < 0 ? -1
 			      : openat(dir, "tree", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (tree < 0)

@@ -7,6 +7,7 @@
 #define RUNNER_SWEEP_H
 
 #include "base/loop.h"
+#include "runner/role.h"
 #include "sandbox/sandbox.h"
 
 struct host;
@@ -20,6 +21,7 @@ struct sweep {
 	struct source init;        /* socket of its sandbox's init; fd -1 none */
 	struct timer patience;
 	bool running, asked;
+	struct role cleaner; /* where a sandbox is not enough: what an image's ids left */
 };
 
 void sweep_init(struct sweep *w) __attribute__((nonnull));

@@ -61,16 +61,22 @@ int caps_forswear(struct err *e)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? err_sys(e, "no_new_privs") : 0;
 }
 
+#define POWER(name) (1ULL << CAP_##name)
+/* What a package manager or a database asks for in a container; within the job's own user namespace. */
+static const uint64_t image_powers = POWER(CHOWN) | POWER(DAC_OVERRIDE) | POWER(FOWNER) |
+				     POWER(FSETID) | POWER(SETUID) | POWER(SETGID) |
+				     POWER(SETFCAP) | POWER(KILL) | POWER(NET_BIND_SERVICE) |
+				     POWER(SYS_CHROOT);
+
 int caps_bound(struct setup *s, struct err *e)
 {
-	(void)s;
-	return caps_drop_bounding(e);
+	return s->spec->image.nlayers ? bound(image_powers, e) : caps_drop_bounding(e);
 }
 
 int caps_setup(struct setup *s, struct err *e)
 {
-	(void)s;
-	return caps_drop_sets(e);
+	bool root = s->spec->image.nlayers && s->spec->uid == 0;
+	return set(root ? image_powers : 0, e);
 }
 
 int caps_no_new_privs(struct setup *s, struct err *e)

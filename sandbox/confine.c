@@ -136,7 +136,7 @@ int confine_role(const struct confine *c, struct err *e)
 	return 0;
 }
 
-int confine_join(int userns, int mntns, struct err *e)
+static int join(int userns, int mntns, uid_t uid, gid_t gid, struct err *e)
 {
 	if (setns(userns, CLONE_NEWUSER) < 0)
 		return err_sys(e, "join the user namespace");
@@ -144,7 +144,20 @@ int confine_join(int userns, int mntns, struct err *e)
 		return err_sys(e, "join the mount namespace");
 	if (chdir("/") < 0)
 		return err_sys(e, "/");
-	if (caps_drop_bounding(e) < 0 || idmap_become(SANDBOX_JOB_ID, SANDBOX_JOB_ID, e) < 0)
+	if (caps_drop_bounding(e) < 0 || idmap_become(uid, gid, e) < 0)
 		return err_wrap(e, "join");
 	return caps_drop_sets(e) < 0 ? err_wrap(e, "join") : 0;
+}
+
+int confine_join(int userns, int mntns, struct err *e)
+{
+	return join(userns, mntns, SANDBOX_JOB_ID, SANDBOX_JOB_ID, e);
+}
+
+int confine_join_as(int userns, int mntns, const char *ids, struct err *e)
+{
+	unsigned uid, gid;
+	if (sscanf(ids, "%u:%u", &uid, &gid) != 2)
+		return err_set(e, EINVAL, "ids %.32s: not uid:gid", ids);
+	return join(userns, mntns, uid, gid, e);
 }

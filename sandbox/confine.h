@@ -55,4 +55,8 @@ int confine_role(const struct confine *c, struct err *e)
  */
 int confine_join(int userns, int mntns, struct err *e) __attribute__((warn_unused_result));
 
+/* The same for a job that has other ids: ids is "uid:gid" as it has them inside. */
+int confine_join_as(int userns, int mntns, const char *ids, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 #endif

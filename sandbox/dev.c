@@ -126,7 +126,7 @@ int dev_sys(struct setup *s, struct err *e)
 {
 	if (s->spec->net == SANDBOX_NET_HOST)
 		return 0;
-	if (!s->staged && mkdir("sys", 0755) < 0)
+	if (!s->staged && mkdir("sys", 0755) < 0 && errno != EEXIST) /* an image has one */
 		return err_sys(e, "/sys");
 	if (mount("sysfs", "sys", "sysfs", SAFE | MS_RDONLY, NULL) < 0) {
 		setup_note(s, "no /sys: %s", strerror(errno));

@@ -264,19 +264,34 @@ static int accounts(const struct setup *s, int etc, struct err *e)
 	return write_ours(etc, "group", text, e);
 }
 
-static int ours(const struct setup *s, int etc, struct err *e)
+static int network_files(const struct setup *s, int etc, struct err *e)
 {
 	char host[TEXT], text[TEXT + 256];
 	host_text(s, "/etc/hosts", host);
 	snprintf(text, sizeof text, "127.0.0.1 localhost %s\n::1 localhost\n%s", s->spec->hostname,
 		 host);
-	if (accounts(s, etc, e) < 0 || write_ours(etc, "hosts", text, e) < 0)
+	if (write_ours(etc, "hosts", text, e) < 0)
 		return -1;
 	host_text(s, "/etc/resolv.conf", host);
 	if (write_ours(etc, "resolv.conf", host, e) < 0)
 		return -1;
 	snprintf(text, sizeof text, "%s\n", s->spec->hostname);
-	if (write_ours(etc, "hostname", text, e) < 0)
+	return write_ours(etc, "hostname", text, e);
+}
+
+/* In a directory that has its own: a link there leads wherever the image's maker wanted. */
+int etc_network(const struct setup *s, int etc, struct err *e)
+{
+	static const char *const names[] = { "hosts", "resolv.conf", "hostname" };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (unlinkat(etc, names[i], 0) < 0 && errno != ENOENT)
+			return err_sys(e, "/etc/%s", names[i]);
+	return network_files(s, etc, e);
+}
+
+static int ours(const struct setup *s, int etc, struct err *e)
+{
+	if (accounts(s, etc, e) < 0 || network_files(s, etc, e) < 0)
 		return -1;
 	if (symlinkat("/proc/self/mounts", etc, "mtab") < 0)
 		return err_sys(e, "mtab");

@@ -28,6 +28,10 @@ bool etc_is_private(const char *name) __attribute__((nonnull));
 int etc_watch(const struct etc_hidden *h, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* hosts, resolv.conf and hostname into the directory etc, in place of what is there. */
+int etc_network(const struct setup *s, int etc, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* Step. */
 int etc_mount(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 

@@ -144,15 +144,21 @@ int idmap_prepare(const struct sandbox_spec *s, struct err *e)
 	return 0;
 }
 
-int idmap_become(uid_t uid, gid_t gid, struct err *e)
+static int become(uid_t uid, gid_t gid, const struct setup *with, struct err *e)
 {
+	size_t n = with ? with->ngroups : 0;
 	/* EPERM: setgroups is denied where a user mapped its own gid by itself. The groups it then
 	 * keeps are the user's own, which are not mapped. */
-	if (setgroups(0, NULL) < 0 && errno != EPERM)
+	if (setgroups(n, n ? with->groups : NULL) < 0 && errno != EPERM)
 		return err_sys(e, "setgroups");
 	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return err_sys(e, "become %u:%u", uid, gid);
 	return 0;
+}
+
+int idmap_become(uid_t uid, gid_t gid, struct err *e)
+{
+	return become(uid, gid, NULL, e);
 }
 
 int idmap_wait(struct setup *s, struct err *e)
@@ -174,5 +180,5 @@ int idmap_wait(struct setup *s, struct err *e)
 
 int idmap_become_job(struct setup *s, struct err *e)
 {
-	return idmap_become(s->spec->uid, s->spec->gid, e);
+	return become(s->spec->uid, s->spec->gid, s, e);
 }

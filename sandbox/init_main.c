@@ -36,6 +36,7 @@ __attribute__((visibility("default"))) const char *__asan_default_options(void)
 #endif
 
 static struct {
+	char home[SANDBOX_PATH + 8]; /* "HOME=…" of an image's user; else "" */
 	struct running {
 		pid_t pid;
 		uint32_t id;
@@ -128,6 +129,7 @@ static int serve_run(struct msg *m, struct err *e)
 	struct running *slot = find(0);
 	if (step_read(&s, m, e) < 0)
 		return -1;
+	s.home = init.home[0] ? init.home : NULL;
 	pid_t pid = slot ? step_start(&s, &why) : err_set(&why, EAGAIN, "too many steps at once");
 	step_done(&s);
 	if (pid < 0)
@@ -341,5 +343,7 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || fcntl(WORKER, F_SETFD, FD_CLOEXEC) < 0)
 		return 1;
-	return run(argc > 1 ? argv[1] : NULL, &e) < 0;
+	if (argc > 2)
+		snprintf(init.home, sizeof init.home, "HOME=%s", argv[2]);
+	return run(argc > 1 && strcmp(argv[1], "-") != 0 ? argv[1] : NULL, &e) < 0;
 }

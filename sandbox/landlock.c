@@ -114,6 +114,10 @@ static int allow_all(const struct landlock *l, const struct sandbox_spec *p, str
 		{ "/dev/shm", LANDLOCK_WRITE },
 		{ "/proc", LANDLOCK_DEVICES },
 	};
+	if (p->image.nlayers) /* all of it is the job's; what is not, is so by other means */
+		return allow_path(l, "/",
+				  LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_EXEC | LANDLOCK_DEVICES,
+				  e);
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
 		if (allow_path(l, fixed[i].path, fixed[i].rights, e) < 0)
 			return -1;

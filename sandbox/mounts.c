@@ -71,15 +71,18 @@ static int clone_by_path(int fd, uint64_t attr, struct err *e)
 	return fd_take(&tree);
 }
 
+int mounts_clone_fd(int fd, uint64_t attr, bool may_defer, struct err *e)
+{
+	int tree = mounts_clone(fd, "", attr, e);
+	return tree >= 0 || may_defer ? tree : clone_by_path(fd, attr, e);
+}
+
 static int open_source(const struct setup *s, const struct sandbox_mount *m, bool may_defer,
 		       struct err *e)
 {
 	if (m->kind == SANDBOX_BIND_PATH)
 		return mounts_clone(AT_FDCWD, m->source, attributes(m), e);
-	int tree = mounts_clone(s->fds[m->fd], "", attributes(m), e);
-	if (tree >= 0 || may_defer)
-		return tree;
-	return clone_by_path(s->fds[m->fd], attributes(m), e);
+	return mounts_clone_fd(s->fds[m->fd], attributes(m), may_defer, e);
 }
 
 /* Outside, root gives the mounted root to who the job is there; inside, the set-up does it by the
@@ -94,6 +97,14 @@ static int own(const struct setup *s, int tree, bool outside, struct err *e)
 	return 0;
 }
 
+/* By the spawner, where it is known who the job is: in an image it is not yet. */
+static int own_outside(const struct setup *s, uint32_t i, struct err *e)
+{
+	if (s->spec->image.nlayers || !(s->spec->mounts[i].flags & SANDBOX_OWN))
+		return 0;
+	return own(s, s->trees[i], true, e);
+}
+
 int mounts_open_sources(struct setup *s, bool may_defer, struct err *e)
 {
 	for (uint32_t i = 0; i < s->spec->nmounts; i++) {
@@ -103,8 +114,7 @@ int mounts_open_sources(struct setup *s, bool may_defer, struct err *e)
 		s->trees[i] = open_source(s, m, may_defer, e);
 		if (s->trees[i] < 0 && !(may_defer && (e->code == EPERM || e->code == EINVAL)))
 			return err_wrap(e, "%s", m->target);
-		if (s->trees[i] >= 0 && may_defer && (m->flags & SANDBOX_OWN) &&
-		    own(s, s->trees[i], true, e) < 0)
+		if (s->trees[i] >= 0 && may_defer && own_outside(s, i, e) < 0)
 			return err_wrap(e, "%s", m->target);
 	}
 	return 0;

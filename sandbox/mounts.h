@@ -30,6 +30,11 @@ int mounts_clone(int dir, const char *path, uint64_t attr, struct err *e)
 int mounts_target(int root, const char *path, bool file, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* The same of what fd is. An ordinary user can clone no mount of another namespace: then it is looked up by
+ * its path, unless that is left to somebody else (may_defer: EPERM or EINVAL). */
+int mounts_clone_fd(int fd, uint64_t attr, bool may_defer, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* Put the detached mount tree onto target. */
 int mounts_move(int tree, int target, struct err *e) __attribute__((warn_unused_result));
 

@@ -5,6 +5,7 @@
 #include "base/msg.h"
 #include "base/str.h"
 #include "sandbox/idmap.h"
+#include "sandbox/image_root.h"
 #include "sandbox/mounts.h"
 
 #include <fcntl.h>
@@ -27,7 +28,7 @@ void order_init(struct order *o)
 	memset(o, 0, sizeof *o);
 	o->init = o->control = o->sync = o->userns = o->mntns = -1;
 	o->child = (struct ns_child){ -1, -1 };
-	o->setup.root = o->setup.listener = -1;
+	o->setup.root = o->setup.listener = o->setup.layers = o->setup.upper = -1;
 	memset(o->setup.trees, -1, sizeof o->setup.trees);
 }
 
@@ -38,6 +39,7 @@ void order_done(struct order *o)
 	for (unsigned i = 0; i < o->nfds; i++)
 		fd_close(&o->fds[i]);
 	mounts_close_sources(&o->setup);
+	image_close_sources(&o->setup);
 	fd_close(&o->child.pidfd);
 	fd_close(&o->sync);
 	fd_close(&o->userns);
@@ -47,7 +49,7 @@ void order_done(struct order *o)
 int order_sources(struct order *o, struct order_means *with, struct err *e)
 {
 	struct err deferred = { 0 };
-	o->setup.spec = &o->spec;
+	o->setup.spec = o->setup.resolved = &o->spec;
 	o->setup.fds = o->fds;
 	o->setup.hidden = &with->hidden;
 	o->setup.seccomp = seccomp_job((enum sandbox_profile)o->spec.profile, e);
@@ -56,11 +58,13 @@ int order_sources(struct order *o, struct order_means *with, struct err *e)
 		return -1;
 	if (mounts_open_sources(&o->setup, true, &deferred) < 0)
 		return err_set(e, deferred.code, "%s", deferred.msg);
-	return 0;
+	return o->spec.image.nlayers ? image_open_sources(&o->setup, e) : 0;
 }
 
 bool order_fits_stage(const struct order *o)
 {
+	if (o->spec.image.nlayers)
+		return false;
 	for (uint32_t i = 0; i < o->spec.nmounts; i++)
 		if (!sandbox_path_beneath(o->spec.mounts[i].target, o->spec.work) &&
 		    !sandbox_path_beneath(o->spec.mounts[i].target, "/run"))
@@ -83,9 +87,10 @@ static void report(int sync, char kind, const char *text)
 static int exec_init(const struct order *o, int init)
 {
 	autofd null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	char listener[STR_NUM];
-	char *argv[] = { (char[]){ "courser-init" }, o->setup.listener < 0 ? NULL : listener,
-			 NULL };
+	char listener[STR_NUM], none_at_all[] = "-";
+	char *home = o->spec.image.nlayers ? (char *)(uintptr_t)o->spec.home : NULL;
+	char *argv[] = { (char[]){ "courser-init" }, o->setup.listener < 0 ? none_at_all : listener,
+			 home, NULL };
 	char *envp[] = { NULL };
 	sigset_t none;
 	sigemptyset(&none);
@@ -138,6 +143,8 @@ static int hear(struct order *o, struct err *e)
 		if (n <= 0)
 			break;
 		text[n] = '\0';
+		if (sscanf(text, "U%u %u", &o->spec.uid, &o->spec.gid) == 2)
+			continue;
 		memcpy(o->report, text, (size_t)n + 1);
 	}
 	if (o->report[0] == 'N')

@@ -38,6 +38,8 @@ static void take_spawned(struct msg *m, struct sandbox_made *made)
 	take_text(made, msg_get_str(m));
 	if (made->what == SANDBOX_REFUSED)
 		return;
+	made->uid = msg_get_u32(m);
+	made->gid = msg_get_u32(m);
 	made->init = msg_get_fd(m);
 	made->pidfd = msg_get_fd(m);
 	made->userns = msg_get_fd(m);

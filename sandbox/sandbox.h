@@ -27,6 +27,7 @@ struct sandbox_made {
 	enum { SANDBOX_MADE, SANDBOX_REFUSED, SANDBOX_ENDED } what;
 	int init;                 /* MADE: the worker's end of init's socket */
 	int pidfd, userns, mntns; /* MADE: init, and the namespaces confine_join takes */
+	uint32_t uid, gid;        /* MADE: the job's, inside */
 	uint32_t status;          /* ENDED: 0-255, or 128 + signal, of init */
 	char text[1024];          /* MADE: what degraded, a line each; REFUSED: why */
 };

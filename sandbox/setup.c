@@ -4,6 +4,7 @@
 #include "sandbox/dev.h"
 #include "sandbox/etc.h"
 #include "sandbox/idmap.h"
+#include "sandbox/image_root.h"
 #include "sandbox/landlock.h"
 #include "sandbox/limits.h"
 #include "sandbox/mounts.h"
@@ -44,6 +45,32 @@ static const struct setup_step steps[] = {
 	{ "seccomp", seccomp_setup },
 };
 
+/* With an image for a root: its user is known only once it is there, and all that belongs to the job is
+ * made after that. */
+static const struct setup_step image_steps[] = {
+	{ "sources", image_open },
+	{ "id maps", idmap_wait },
+	{ "image", image_mount },
+	{ "user", image_user },
+	{ "etc", image_etc },
+	{ "dev", dev_mount },
+	{ "proc", dev_proc },
+	{ "sys", dev_sys },
+	{ "private directories", image_private },
+	{ "mounts", mounts_attach },
+	{ "pivot", rootfs_pivot },
+	{ "read-only", image_seal },
+	{ "network", ns_network },
+	{ "hostname", ns_hostname },
+	{ "limits", limits_setup },
+	{ "bounding set", caps_bound },
+	{ "ids", idmap_become_job },
+	{ "capabilities", caps_setup },
+	{ "no_new_privs", caps_no_new_privs },
+	{ "landlock", landlock_setup },
+	{ "seccomp", seccomp_setup },
+};
+
 const struct setup_step *setup_steps(size_t *ret_n)
 {
 	*ret_n = sizeof steps / sizeof *steps;
@@ -52,9 +79,12 @@ const struct setup_step *setup_steps(size_t *ret_n)
 
 int setup_enter(struct setup *s, struct err *e)
 {
-	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-		if (steps[i].run(s, e) < 0)
-			return err_wrap(e, "%s", steps[i].name);
+	bool image = s->spec->image.nlayers > 0;
+	const struct setup_step *all = image ? image_steps : steps;
+	size_t n = image ? sizeof image_steps / sizeof *image_steps : sizeof steps / sizeof *steps;
+	for (size_t i = 0; i < n; i++)
+		if (all[i].run(s, e) < 0)
+			return err_wrap(e, "%s", all[i].name);
 	return 0;
 }
 

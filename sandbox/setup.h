@@ -4,18 +4,24 @@
 
 #include "sandbox/spec.h"
 
+#include <sys/types.h>
+
 struct etc_hidden;
 struct seccomp_job;
 
-enum { NOTES = 768 };
+enum { NOTES = 768, SETUP_GROUPS = 32 };
 
 /* What the steps know of each other. Filled by the spawner before the child is cloned. */
 struct setup {
 	const struct sandbox_spec *spec;
+	struct sandbox_spec *resolved; /* the same: what an image decides is put there */
+	gid_t groups[SETUP_GROUPS];    /* of the job, beside its own */
+	size_t ngroups;
 	const int *fds;            /* what the spec's indices count */
 	int sync;                  /* socket to the spawner: a byte comes when the ids are mapped */
 	int root;                  /* the new root, once mounted */
 	int trees[SANDBOX_MOUNTS]; /* detached mounts, sources of the binds; -1 not opened yet */
+	int layers, upper;         /* of an image, as trees */
 	bool staged;               /* cloned from within a stage: what is there is not made anew */
 	const struct etc_hidden *hidden;
 	const struct seccomp_job *seccomp; /* the filters of the spec's profile */

@@ -104,6 +104,8 @@ static int answer(struct order *o, struct err *e)
 	}
 	msg_put_u32(&m, 1);
 	msg_put_str(&m, o->report + 1);
+	msg_put_u32(&m, o->spec.uid);
+	msg_put_u32(&m, o->spec.gid);
 	msg_put_fd(&m, o->init);
 	msg_put_fd(&m, o->child.pidfd);
 	msg_put_fd(&m, o->userns);

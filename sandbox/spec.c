@@ -17,6 +17,7 @@ void sandbox_spec_init(struct sandbox_spec *s)
 	s->map_by = SANDBOX_MAP_DIRECT;
 	s->uid = s->gid = SANDBOX_JOB_ID;
 	s->cgroup_fd = -1;
+	s->image.layers_fd = s->image.upper_fd = -1;
 	s->tmp_bytes = 64 << 20;
 	memcpy(s->hostname, "job", 4);
 	memcpy(s->home, "/home/job", 10);
@@ -96,7 +97,9 @@ static bool rows_overlap(const struct sandbox_ids *a, const struct sandbox_ids *
 	       overlap(a->outside, b->outside, a->count, b->count);
 }
 
-static int check_ids(const struct sandbox_ids *maps, uint32_t n, uint32_t job, struct err *e)
+/* least: the least id that the job may have. */
+static int check_ids(const struct sandbox_ids *maps, uint32_t n, uint32_t job, uint32_t least,
+		     struct err *e)
 {
 	if (n < 1 || n > SANDBOX_MAPS)
 		return err_set(e, EINVAL, "%u rows", n);
@@ -107,7 +110,7 @@ static int check_ids(const struct sandbox_ids *maps, uint32_t n, uint32_t job, s
 			if (rows_overlap(&maps[i], &maps[j]))
 				return err_set(e, EINVAL, "rows %u and %u overlap", j, i);
 	}
-	if (job == 0 || sandbox_ids_outside(maps, n, job) == UINT32_MAX)
+	if (job < least || sandbox_ids_outside(maps, n, job) == UINT32_MAX)
 		return err_set(e, EINVAL, "the job's id %u is not mapped", job);
 	return 0;
 }
@@ -168,6 +171,22 @@ static int check_mounts(const struct sandbox_spec *s, size_t nfds, struct err *e
 	return 0;
 }
 
+static bool fd_ok(int32_t fd, size_t nfds)
+{
+	return fd >= 0 && (size_t)fd < nfds;
+}
+
+static int check_image(const struct sandbox_spec *s, size_t nfds, struct err *e)
+{
+	const struct sandbox_image *i = &s->image;
+	if (i->nlayers == 0)
+		return 0;
+	if (i->nlayers > SANDBOX_LAYERS || !fd_ok(i->layers_fd, nfds) || i->owner > ID_MAX ||
+	    (i->upper_fd != -1 && !fd_ok(i->upper_fd, nfds)))
+		return err_set(e, EINVAL, "image: layers");
+	return text_ok(i->user, sizeof i->user) ? 0 : err_set(e, EINVAL, "image: user");
+}
+
 static int check_head(const struct sandbox_spec *s, size_t nfds, struct err *e)
 {
 	if (s->version != SANDBOX_SPEC_VERSION)
@@ -189,11 +208,13 @@ int sandbox_spec_check(const struct sandbox_spec *s, size_t nfds, struct err *e)
 {
 	if (check_head(s, nfds, e) < 0)
 		return err_wrap(e, "spec");
-	if (check_ids(s->uids, s->nuids, s->uid, e) < 0)
+	uint32_t least = s->image.nlayers ? 0 : 1; /* root of the host's files is nobody's job */
+	if (check_ids(s->uids, s->nuids, s->uid, least, e) < 0)
 		return err_wrap(e, "spec: uid map");
-	if (check_ids(s->gids, s->ngids, s->gid, e) < 0)
+	if (check_ids(s->gids, s->ngids, s->gid, least, e) < 0)
 		return err_wrap(e, "spec: gid map");
-	if (check_hostname(s->hostname, e) < 0 || check_mounts(s, nfds, e) < 0)
+	if (check_hostname(s->hostname, e) < 0 || check_image(s, nfds, e) < 0 ||
+	    check_mounts(s, nfds, e) < 0)
 		return err_wrap(e, "spec");
 	return 0;
 }

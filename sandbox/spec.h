@@ -4,13 +4,14 @@
 #define SANDBOX_SPEC_H
 
 #include "base/err.h"
+#include "sandbox/spec_image.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-	SANDBOX_SPEC_VERSION = 1,
+	SANDBOX_SPEC_VERSION = 2,
 	SANDBOX_JOB_ID = 1000, /* the job's uid and gid on the host's file system */
 	SANDBOX_MAPS = 4,
 	SANDBOX_MOUNTS = 32,
@@ -89,6 +90,7 @@ struct sandbox_spec {
 	char hostname[SANDBOX_HOSTNAME];
 	char home[SANDBOX_PATH]; /* a private empty directory, owned by the job */
 	char work[SANDBOX_PATH]; /* the directory below which the job's mounts are; "/builds" */
+	struct sandbox_image image;
 	struct sandbox_mount mounts[SANDBOX_MOUNTS]; /* made in this order */
 };
 

@@ -113,20 +113,26 @@ static void pages_done(struct pages *g)
 #define autopages __attribute__((cleanup(pages_done))) struct pages
 
 /* Pointers to the strings in text[0..n), which ends with a '\0', as execve wants them. */
-static int list_env(struct pages *list, char *text, size_t n, struct err *e)
+static int list_env(struct pages *list, const struct pages *text, const char *home, struct err *e)
 {
+	char *p = text->p;
+	size_t n = p ? text->size : 0;
 	size_t count = 0;
-	if (n && text[n - 1] != '\0')
+	if (n && p[n - 1] != '\0')
 		return err_set(e, EINVAL, "environment: does not end");
 	for (size_t i = 0; i < n; i++)
-		count += text[i] == '\0';
-	if (pages_map(list, (count + 1) * sizeof(char *), -1, e) < 0)
+		count += p[i] == '\0';
+	if (pages_map(list, (count + 2) * sizeof(char *), -1, e) < 0)
 		return err_wrap(e, "environment");
 	char **env = list->p;
 	for (size_t i = 0, at = 0; i < count; i++) {
-		env[i] = text + at;
-		at += strlen(text + at) + 1;
+		env[i] = p + at;
+		if (strncmp(env[i], "HOME=", 5) == 0)
+			home = NULL;
+		at += strlen(p + at) + 1;
 	}
+	if (home)
+		env[count] = (char *)(uintptr_t)home;
 	return 0;
 }
 
@@ -213,7 +219,7 @@ pid_t step_start(const struct step *s, struct err *e)
 	size_t n = st.st_size > 0 ? (size_t)st.st_size : 0;
 	if (n && pages_map(&text, n, s->env, e) < 0)
 		return err_wrap(e, "environment");
-	if (list_env(&list, text.p, n, e) < 0)
+	if (list_env(&list, &text, s->home, e) < 0)
 		return -1;
 	struct start go = { .step = s, .env = list.p };
 	return start(&go, e);

@@ -11,6 +11,7 @@ struct step {
 	uint32_t id;
 	const char *argv[SANDBOX_ARGS + 1];
 	const char *cwd, *script_name; /* borrowed from the message */
+	const char *home;              /* "HOME=…" for an environment that has none; NULL */
 	int env, script, out, err;
 };
 

@@ -79,7 +79,7 @@ class Puller(Worker):
         super().__init__("puller", [ids], [directory, memfd(http.encode()), memfd(settings.encode())])
 
     def pull(self, name: str, platform: str = "", auth: str = "") -> Got:
-        self.send(PULL, text(name) + text(platform) + text(auth))
+        self.send(PULL, text(name) + text(platform) + text(auth) + text(""))
         got, reader = self.outcome(PULLED)
         if reader:
             got.private, got.record = bool(reader.u32()), contents(reader.fd())

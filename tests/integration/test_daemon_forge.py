@@ -80,7 +80,7 @@ BAD = {
     "control bytes": (lambda p: json.dumps({**p, "git_info": {**p["git_info"], "ref": "ma\x07in\n"}}).encode(), "ref"),
     "scheme": (lambda p: json.dumps({**p, "variables": [], "git_info": {
         **p["git_info"], "repo_url": "file:///etc/passwd"}}).encode(), "file"),
-    "image": (changed(image={"name": "alpine"}), "image"),
+    "image": (changed(image={"name": "Alpine"}), "its name has a capital letter"),
     "services": (changed(services=[{"name": "postgres"}]), "services"),
     "deep": (lambda p: json.dumps(p)[:-1].encode() + b', "x": ' + b"[" * 5000 + b"]" * 5000 + b"}", ""),
 }

@@ -60,7 +60,6 @@ def test_ten_megabytes_of_variables(courser):
 
 
 @pytest.mark.parametrize("change, words", [
-    ({"image": {"name": "alpine"}}, "`image:`"),
     ({"services": [{"name": "postgres"}]}, "`services:`"),
     ({"run": json.dumps([{"name": "a", "script": "echo"}])}, "`run:`"),
 ])

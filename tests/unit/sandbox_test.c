@@ -77,6 +77,8 @@ START_TEST(a_reply_with_everything)
 	msg_put_u64(&out, 5);
 	msg_put_u32(&out, 1);
 	msg_put_str(&out, "landlock: ABI 3\n");
+	msg_put_u32(&out, 7);
+	msg_put_u32(&out, 8);
 	for (int i = 0; i < 4; i++)
 		msg_put_fd(&out, STDIN_FILENO);
 	pass(&out);
@@ -84,6 +86,8 @@ START_TEST(a_reply_with_everything)
 	ck_assert_int_eq(made.what, SANDBOX_MADE);
 	ck_assert_uint_eq(made.cookie, 5);
 	ck_assert_str_eq(made.text, "landlock: ABI 3\n");
+	ck_assert_uint_eq(made.uid, 7);
+	ck_assert_uint_eq(made.gid, 8);
 	ck_assert_int_ge(made.init, 0);
 	ck_assert_int_ge(made.mntns, 0);
 	sandbox_made_done(&made);
@@ -124,6 +128,8 @@ START_TEST(a_malformed_reply_leaves_nothing_open)
 	msg_put_u64(&out, 5);
 	msg_put_u32(&out, 1);
 	msg_put_str(&out, "");
+	msg_put_u32(&out, 7);
+	msg_put_u32(&out, 8);
 	msg_put_fd(&out, STDIN_FILENO); /* three are missing */
 	pass(&out);
 	int fd = m.fds[0];

@@ -1,0 +1,36 @@
+/* A job that runs in an image: having it, and what it adds to the job's steps. */
+#ifndef EXECUTOR_WORKER_IMAGE_H
+#define EXECUTOR_WORKER_IMAGE_H
+
+#include "executor/image.h"
+#include "sandbox/sandbox.h"
+
+struct worker;
+struct vars;
+
+/* name "": the job runs on the host's files. record is NULL until the image is here; hold keeps it here. */
+struct worker_image {
+	const char *name, *platform, *user;
+	const struct image_record *record;
+	int hold;
+};
+
+/* What the job asks for, with its variables in it. -1 (EINVAL): what it asks for is not allowed. */
+int worker_image_name(struct worker *w, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+/* Have it here. -1: the verdict is set. */
+int worker_image_get(struct worker *w) __attribute__((nonnull, warn_unused_result));
+
+/* The layers for the gate, one name after the other; NULL with e set. */
+const char *worker_image_layers(struct worker *w, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* The environment of a step: the image's, outweighed by the job's. */
+int worker_environ(const struct worker *w, const struct vars *vars, struct buf *out, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* The command that runs the script at path: the image's entrypoint, and the shell that is there. */
+int worker_command(const struct worker *w, const char *path, const char *argv[SANDBOX_ARGS + 1],
+		   struct err *e) __attribute__((nonnull, warn_unused_result));
+
+#endif
