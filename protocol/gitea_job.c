@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "protocol/base64.h"
 #include "protocol/gitea_identity.h"
+#include "protocol/gitea_value.h"
 #include "protocol/json.h"
 #include "protocol/workflow_read.h"
 
@@ -147,27 +148,17 @@ static const char *text_in(struct parsing *p, const json_t *object, const char *
 	return s ? arena_strdup(p->a, s, p->e) : "";
 }
 
-static uint64_t number_in(const json_t *object, const char *key)
-{
-	const json_t *v = json_object_get(object, key);
-	uint64_t n = 0;
-	if (json_is_string(v))
-		return str_u64(json_string_value(v), INT64_MAX, &n) ? n : 0;
-	double d = json_number_value(v);
-	return d > 0 && d < 1e15 ? (uint64_t)d : 0;
-}
-
 static int read_row(struct parsing *p, const json_t *task, struct task_row *ret)
 {
 	const json_t *context = json_object_get(task, "context");
 	const json_t *repository = json_object_get(json_object_get(context, "event"), "repository");
 	*ret = (struct task_row){
-		.id = number_in(task, "id"),
+		.id = gitea_int64(json_object_get(task, "id")),
 		.payload = json_string_value(json_object_get(task, "workflowPayload")),
 		.token = text_in(p, context, "token"),
 		.repository = text_in(p, context, "repository"),
 		.full_name = text_in(p, repository, "full_name"),
-		.repository_id = number_in(repository, "id"),
+		.repository_id = gitea_int64(json_object_get(repository, "id")),
 		.protected_ref = json_is_true(json_object_get(context, "ref_protected")),
 	};
 	if (!ret->token || !ret->repository || !ret->full_name)

@@ -2,6 +2,7 @@
 
 #include "base/str.h"
 #include "protocol/gitea_identity.h"
+#include "protocol/gitea_value.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -20,18 +21,9 @@ static const char *text_at(const json_t *object, const char *key)
 	return s ? s : "";
 }
 
-/* An int64: a string or a number; absent is 0. */
 static uint64_t number_at(const json_t *object, const char *key)
 {
-	const json_t *v = json_object_get(object, key);
-	uint64_t n = 0;
-	if (json_is_string(v))
-		return str_u64(json_string_value(v), INT64_MAX, &n) ? n : 0;
-	if (json_is_real(v)) /* a Struct's numbers are doubles */
-		return json_real_value(v) > 0 && json_real_value(v) < 1e15
-			       ? (uint64_t)json_real_value(v)
-			       : 0;
-	return json_integer_value(v) > 0 ? (uint64_t)json_integer_value(v) : 0;
+	return gitea_int64(json_object_get(object, key));
 }
 
 static json_t *root_of(const struct http_reply *r)

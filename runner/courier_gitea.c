@@ -163,7 +163,7 @@ const struct forge_verb *gitea_verb(const char *name, const char *token)
 
 #define GITEA(name_)                                                                               \
 	{                                                                                          \
-		.name = name_, .site_bytes = sizeof(struct gitea_site),                            \
+		.name = (name_), .site_bytes = sizeof(struct gitea_site),                          \
 		.task_bytes = sizeof(struct gitea_task), .base = url_normalise, .open = open_site, \
 		.may = may, .poll = poll_build, .polled = polled, .state = gitea_task_state,       \
 		.accepted = gitea_task_accepted, .begin = gitea_task_begin,                        \

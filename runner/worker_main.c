@@ -47,10 +47,10 @@ static const char *gitea_reason(const char *reason, const struct job *job)
 	return reason;
 }
 
-#define GITEA(name_)                                                                          \
-	{                                                                                     \
-		.name = name_, .stamped = true, .parse = gitea_job_parse, .line = gitea_line, \
-		.section = gitea_mark_section, .reason = gitea_reason,                        \
+#define GITEA(name_)                                                                            \
+	{                                                                                       \
+		.name = (name_), .stamped = true, .parse = gitea_job_parse, .line = gitea_line, \
+		.section = gitea_mark_section, .reason = gitea_reason,                          \
 	}
 static const struct forge_job gitea = GITEA("gitea");
 static const struct forge_job forgejo = GITEA("forgejo");

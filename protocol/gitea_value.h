@@ -1,0 +1,12 @@
+/* Values as protobuf's JSON writes them. */
+#ifndef PROTOCOL_GITEA_VALUE_H
+#define PROTOCOL_GITEA_VALUE_H
+
+#include <stdint.h>
+
+#include <jansson.h>
+
+/* An int64: a string, a number, within a Struct a double. 0 for anything else, and below 0. */
+uint64_t gitea_int64(const json_t *v);
+
+#endif
