@@ -18,8 +18,7 @@ static int set_all(struct vars *v, const struct fixed *rows, size_t n, struct er
 	return 0;
 }
 
-/* The operator's lines: expanded like the job's, as gitlab-runner does. */
-static int set_environment(struct vars *v, const char *lines, struct err *e)
+int vars_environment(struct vars *v, const char *lines, struct err *e)
 {
 	while (*lines) {
 		size_t n = strcspn(lines, "\n"), key = strcspn(lines, "=\n");
@@ -78,7 +77,7 @@ static int set_last(struct vars *v, const struct vars_facts *f, struct err *e)
 
 int vars_default(struct vars *v, const struct job *job, const struct vars_facts *f, struct err *e)
 {
-	if (flags_define(v, e) < 0 || set_environment(v, f->environment, e) < 0 ||
+	if (flags_define(v, e) < 0 || vars_environment(v, f->environment, e) < 0 ||
 	    set_own(v, f, e) < 0)
 		return -1;
 	for (size_t i = 0; i < job->nvars; i++)

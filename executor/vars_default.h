@@ -22,4 +22,8 @@ struct vars_facts {
 int vars_default(struct vars *v, const struct job *job, const struct vars_facts *f, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* The operator's "K=V" lines, expanded like the job's own variables. */
+int vars_environment(struct vars *v, const char *lines, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 #endif

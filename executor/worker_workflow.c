@@ -1,5 +1,6 @@
 /* The phase steps of a workflow job: its runs in order, each when its condition holds. */
 #include "executor/worker.h"
+#include "executor/vars_default.h"
 #include "executor/worker_step.h"
 #include "executor/workflow.h"
 
@@ -89,6 +90,7 @@ static int evaluate(struct worker *w, struct workflow *x, struct run *r, struct 
 	const struct job_run *j = r->job;
 	r->vars = vars_new(&w->arena, e);
 	if (!r->vars || worker_base_env(r->vars, e) < 0 ||
+	    vars_environment(r->vars, w->settings.environment, e) < 0 ||
 	    workflow_step_env(x, &j->env, r->vars, e) < 0)
 		return -1;
 	r->text = workflow_text(x, &j->run, e);

@@ -55,6 +55,7 @@ static const struct code_row codes[] = {
 	{ "not_found", "code = NotFound", GITEA_NOT_FOUND },
 	{ "unimplemented", "code = Unimplemented", GITEA_UNIMPLEMENTED },
 	{ "invalid_argument", "code = InvalidArgument", GITEA_INVALID },
+	{ "", "runner registration token", GITEA_UNAUTHENTICATED }, /* none, or an old one */
 	{ "internal", "update task: resource does not exist", GITEA_NOT_FOUND },
 };
 

@@ -106,7 +106,7 @@ static const struct config_key runner_keys[] = {
 	RUN("post_get_sources_script", TEXT, post_get_sources_script, .standard = "",
 	    .doc = "Runs after."),
 	RUN("pre_build_script", TEXT, pre_build_script, .standard = "",
-	    .doc = "Runs before each step's script, in its shell."),
+	    .doc = "Runs before each step's script, in its shell (not in workflows)."),
 	RUN("post_build_script", TEXT, post_build_script, .standard = "", .doc = "Runs after."),
 	RUN("prepare_timeout", DURATION, prepare_timeout_ms, .max = 24ULL * HOUR, .standard = "0",
 	    .doc = "The most time for the preparation of a job; 0: the job's own timeout."),

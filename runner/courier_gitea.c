@@ -51,13 +51,15 @@ static int poll_build(struct courier_site *s, struct forge_poll *p, struct forge
 	return gitea_fetch(&g, own->pace.version, ret, e);
 }
 
-static void failed(struct courier_site *s, const struct http_reply *r, const char *before)
+/* why: what was wrong with the answer itself, NULL nothing. */
+static void failed(struct courier_site *s, const struct http_reply *r, const char *before,
+		   const char *why)
 {
-	char text[FORGE_TEXT_MAX], whole[2 * FORGE_TEXT_MAX];
+	char text[FORGE_TEXT_MAX], whole[3 * FORGE_TEXT_MAX];
 	bool refused = gitea_code(r) == GITEA_UNAUTHENTICATED;
 	gitea_reply_text(r, text);
 	gitea_pace_failed(&own_of(s)->pace, clock_ms(), refused);
-	snprintf(whole, sizeof whole, "%s%s%s", before, text,
+	snprintf(whole, sizeof whole, "%s%s%s", before, why ? why : text,
 		 refused ? ": register it again, or unregister it here" : "");
 	site_say(s, false, whole);
 }
@@ -68,7 +70,7 @@ static void declared(struct courier_site *s, const struct http_reply *r)
 	enum gitea_code code = gitea_code(r);
 	own_of(s)->declared = code == GITEA_OK || code == GITEA_UNIMPLEMENTED;
 	if (!own_of(s)->declared)
-		failed(s, r, "");
+		failed(s, r, "", NULL);
 }
 
 static void take_task(struct courier_site *s, struct forge_offer *o, const struct http_reply *r)
@@ -95,7 +97,7 @@ static void fetched(struct courier_site *s, const struct http_reply *r)
 	struct err e = { 0 };
 	if (gitea_fetch_read(r, &o, &f, &e) < 0) {
 		bool maybe = r->status == 200 || (r->status == 0 && !r->unsent && !r->untrusted);
-		failed(s, r, maybe ? lost : "");
+		failed(s, r, maybe ? lost : "", r->status == 200 ? e.msg : NULL);
 		return;
 	}
 	gitea_pace_fetched(&own_of(s)->pace, clock_ms(), &f);

@@ -293,6 +293,6 @@ def test_commands_ask_the_server(gitea, courier):
     assert made.name == "here" and made.ephemeral
     courier.send("ONESHOT", cookie=3, verb="register", token="wrong", description="here", **asked)
     got = courier.wait("RESULT", cookie=3)
-    assert got["ok"] == 0 and got["status"] == 500 and "registration token not found" in got["text"]
+    assert got["ok"] == 0 and got["status"] == 401 and "registration token not found" in got["text"]
     courier.send("ONESHOT", cookie=4, verb="unregister", token=runner.credentials, **asked)
     assert courier.wait("RESULT", cookie=4)["ok"] == 0

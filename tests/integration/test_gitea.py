@@ -130,10 +130,10 @@ def test_what_is_not_run_fails_with_words(gitea, courser, body, words):
 
 
 def test_odd_yaml_is_no_error(gitea, courser):
-    start(courser, gitea)
+    start(courser, gitea, environment=["FROM=the operator", "A=low"])
     odd = gitea.queue("name:\n\"on\":\n  push:\n  workflow_dispatch: ''\nenv: ''\ndefaults:\njobs:\n  a:\n    env:\n"
-                      "    timeout-minutes: \"7\"\n    steps:\n      - run: echo $A\n        env: {A: 1}\n")
-    assert odd.wait().result == "SUCCESS" and output(odd, 0) == ["1"]
+                      "    timeout-minutes: \"7\"\n    steps:\n      - run: echo $A $FROM\n        env: {A: 1}\n")
+    assert odd.wait().result == "SUCCESS" and output(odd, 0) == ["1 the operator"]
 
 
 def test_a_job_whose_condition_does_not_hold(gitea, courser):

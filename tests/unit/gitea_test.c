@@ -237,7 +237,7 @@ static const struct code_row codes[] = {
 	  GITEA_INVALID },
 	{ 404, "404 page not found", GITEA_UNIMPLEMENTED },
 	{ 500, "{\"code\":\"unknown\",\"message\":\"runner registration token not found\"}",
-	  GITEA_FAILED },
+	  GITEA_UNAUTHENTICATED },
 	{ 500, "<!DOCTYPE html>", GITEA_FAILED },
 	{ 503, "", GITEA_FAILED },
 	{ 0, "", GITEA_FAILED },
