@@ -8,8 +8,10 @@
  * ARCHIVER_PACK   u32 piped; fds: parcel (executor/parcel.h), spool, and if piped the pipe of its
  *                 notices (executor/spool.h)
  * ARCHIVER_UNPACK str tree; fd: archive
+ * ARCHIVER_STOW   fds: parcel, stream (executor/cache_stream.h) to write
+ * ARCHIVER_RESTORE str tree; u64 newest (seconds: no file is younger); fd: stream to read
  * ARCHIVER_LINE   u32 enum say_style; str text     any number
- * ARCHIVER_FOUND  u64 n                            of PACK: what will be packed; 0: nothing is written
+ * ARCHIVER_FOUND  u64 n                            of PACK and STOW: what will be packed; 0: nothing is written
  * ARCHIVER_DONE   u64 files, bytes, size           of content; size: of the archive
  * ARCHIVER_FAILED u32 enum sources_fault; str text
  * It answers one request after another and ends with EOF.
@@ -24,6 +26,8 @@
 enum archiver_type {
 	ARCHIVER_PACK = 1,
 	ARCHIVER_UNPACK,
+	ARCHIVER_STOW,
+	ARCHIVER_RESTORE,
 	ARCHIVER_LINE = 64,
 	ARCHIVER_FOUND,
 	ARCHIVER_DONE,
@@ -39,6 +43,12 @@ struct archiver_result {
 int archiver_pack(int sock, int parcel, int spool, int pipe, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 int archiver_unpack(int sock, const char *tree, int archive, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+int archiver_stow(int sock, int parcel, int stream, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+/* Nothing of the cache is in the tree unless all of it is. */
+int archiver_restore(int sock, const char *tree, uint64_t newest, int stream, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* Messages to the worker wait when it is slow. */

@@ -13,6 +13,7 @@
  * PACKER                                                GRANTED + socket of a packer (executor/pack.h)
  * ARCHIVER                                              GRANTED + socket (executor/archiver.h)
  * CARRIER                                               GRANTED + socket (executor/carrier.h)
+ * STORER                                                GRANTED + socket (executor/storer.h)
  * SPOOL                                                 GRANTED + a file without a name, to read and write
  * KEEPER   u64 job, u32 timeout_s                       GRANTED + socket of a keeper (executor/secrets.h)
  * SNAPSHOT str key, sha, url; fd: refs                  none: make its tree for later jobs
@@ -49,6 +50,7 @@ enum gate_type {
 	GATE_IMAGE,
 	GATE_PULLER,
 	GATE_UNPACKER,
+	GATE_STORER,
 	GATE_TYPES, /* what a worker may send ends here */
 	GATE_GRANTED = 64,
 	GATE_REFUSED,

@@ -50,8 +50,10 @@ static void teardown(struct worker *w)
 static void run_phases(struct worker *w)
 {
 	worker_phase(w, PHASE_PREPARE);
-	if (worker_prepare(w) < 0 || worker_secrets(w) < 0 || worker_sources(w) < 0 ||
-	    worker_dependencies(w) < 0)
+	if (worker_prepare(w) < 0 || worker_secrets(w) < 0 || worker_sources(w) < 0)
+		return;
+	worker_restore_caches(w);
+	if (worker_dependencies(w) < 0)
 		return;
 	worker_phase(w, PHASE_STEPS);
 	if (worker_steps(w) < 0)

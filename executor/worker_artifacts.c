@@ -266,23 +266,26 @@ bool worker_wanted(enum job_when when, bool success)
 	return when == JOB_ALWAYS || (when == JOB_ON_SUCCESS) == success;
 }
 
-static size_t count_wanted(const struct worker *w, bool success)
+static bool wants_any(const struct worker *w, bool success, bool artifacts)
 {
-	size_t n = 0;
-	for (size_t i = 0; i < w->job->nartifacts; i++)
-		n += worker_wanted(w->job->artifacts[i].when, success);
-	return n;
+	bool any = false;
+	for (size_t i = 0; artifacts && i < w->job->nartifacts; i++)
+		any |= worker_wanted(w->job->artifacts[i].when, success);
+	for (size_t i = 0; !artifacts && i < w->job->ncaches; i++)
+		any |= worker_wanted(w->job->caches[i].when, success);
+	return any;
 }
 
-static void upload_all(struct worker *w, struct worker_roles *roles, bool success)
+static void upload_all(struct worker *w, bool success)
 {
+	autoroles roles = WORKER_ROLES;
 	joblog_section(&w->log,
 		       success ? "upload_artifacts_on_success" : "upload_artifacts_on_failure",
 		       success ? "Uploading artifacts for successful job"
 			       : "Uploading artifacts for failed job");
 	for (size_t i = 0; i < w->job->nartifacts && w->stop < w->until; i++)
 		if (worker_wanted(w->job->artifacts[i].when, success))
-			upload_one(w, roles, &w->job->artifacts[i]);
+			upload_one(w, &roles, &w->job->artifacts[i]);
 	joblog_section(&w->log, NULL, NULL);
 }
 
@@ -290,17 +293,20 @@ void worker_upload(struct worker *w)
 {
 	struct err e = { 0 };
 	bool success = w->verdict.ending == ENDING_SUCCESS;
-	autoroles roles = WORKER_ROLES;
-	if (w->job->ncaches)
-		joblog_sayf(&w->log, SAY_WARNING,
-			    "WARNING: this version of courser does not handle caches: "
-			    "%zu cache(s) neither restored nor saved",
-			    w->job->ncaches);
-	if (w->stop >= STOP_TIMEOUT || count_wanted(w, success) == 0)
+	bool artifacts = wants_any(w, success, true), caches = wants_any(w, success, false);
+	if (w->stop >= STOP_TIMEOUT || (!artifacts && !caches))
 		return;
 	w->until = STOP_TIMEOUT;
-	if (worker_box_quiet(w, &e) == 0)
-		upload_all(w, &roles, success);
-	else if (verdict_set(&w->verdict, ENDING_INFRA, "before uploading artifacts: %s", e.msg))
-		joblog_sayf(&w->log, SAY_ERROR, "ERROR: artifacts are not uploaded: %s", e.msg);
+	if (worker_box_quiet(w, &e) < 0) {
+		joblog_sayf(&w->log, SAY_ERROR, "ERROR: neither caches nor artifacts are saved: %s",
+			    e.msg);
+		if (artifacts)
+			verdict_set(&w->verdict, ENDING_INFRA, "before uploading artifacts: %s",
+				    e.msg);
+		return;
+	}
+	if (caches)
+		worker_save_caches(w, success);
+	if (artifacts)
+		upload_all(w, success);
 }

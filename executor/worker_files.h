@@ -15,6 +15,10 @@ bool worker_wanted(enum job_when when, bool success);
 /* How a job ends for this fault of a role. */
 enum ending worker_ending_of(enum sources_fault f);
 
+/* Caches into the tree and, in the last phase, from it. What goes wrong is said, and no more. */
+void worker_restore_caches(struct worker *w) __attribute__((nonnull));
+void worker_save_caches(struct worker *w, bool success) __attribute__((nonnull));
+
 /* The artifacts of the jobs that this one needs, into its tree. 0, or -1 the verdict is set. */
 int worker_dependencies(struct worker *w) __attribute__((nonnull, warn_unused_result));
 

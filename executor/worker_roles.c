@@ -30,6 +30,13 @@ int worker_carrier(struct worker *w, struct worker_roles *r, struct err *e)
 	return r->carrier;
 }
 
+int worker_storer(struct worker *w, struct worker_roles *r, struct err *e)
+{
+	if (r->storer < 0)
+		r->storer = ask_role(w, GATE_STORER, "storer", e);
+	return r->storer;
+}
+
 int worker_spool(struct worker *w, struct err *e)
 {
 	return ask_role(w, GATE_SPOOL, "spool", e);
@@ -39,6 +46,7 @@ void worker_roles_done(struct worker_roles *r)
 {
 	fd_close(&r->archiver);
 	fd_close(&r->carrier);
+	fd_close(&r->storer);
 }
 
 int worker_hear(struct worker *w, int sock, const char *who, struct msg *ret, struct err *e)

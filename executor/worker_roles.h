@@ -7,18 +7,20 @@
 
 /* What they share while artifacts or caches are moved: asked for when first needed. */
 struct worker_roles {
-	int archiver, carrier; /* sockets, -1 none yet */
+	int archiver, carrier, storer; /* sockets, -1 none yet */
 };
 
-#define WORKER_ROLES                          \
-	{                                     \
-		.archiver = -1, .carrier = -1 \
+#define WORKER_ROLES                                        \
+	{                                                   \
+		.archiver = -1, .carrier = -1, .storer = -1 \
 	}
 
 /* The socket, borrowed. -1 with e set. */
 int worker_archiver(struct worker *w, struct worker_roles *r, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 int worker_carrier(struct worker *w, struct worker_roles *r, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+int worker_storer(struct worker *w, struct worker_roles *r, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 /* They end. */
 void worker_roles_done(struct worker_roles *r) __attribute__((nonnull));

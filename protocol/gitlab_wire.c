@@ -31,9 +31,8 @@ struct feature {
 };
 
 /*
- * What we really do. The server fails a job that needs a feature that is false here. Caches are
- * announced because jobs that have them are to run (and to say in their log what was not handled)
- * instead of failing unseen; everything else that is true is done as the protocol says.
+ * What we really do. The server fails a job that needs a feature that is false here; everything
+ * that is true is done as the protocol says.
  */
 static const struct feature features[] = {
 	{ "variables", true, false },

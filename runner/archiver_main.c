@@ -54,6 +54,25 @@ static int unpack(struct msg *m, struct err *e)
 	return archiver_unpack(FD_WORKER, tree, archive, e);
 }
 
+static int stow(struct msg *m, struct err *e)
+{
+	autofd parcel = msg_get_fd(m);
+	autofd stream = msg_get_fd(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	return archiver_stow(FD_WORKER, parcel, stream, e);
+}
+
+static int restore(struct msg *m, struct err *e)
+{
+	const char *tree = msg_get_str(m);
+	uint64_t newest = msg_get_u64(m);
+	autofd stream = msg_get_fd(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	return archiver_restore(FD_WORKER, tree, newest, stream, e);
+}
+
 struct verb {
 	uint32_t type;
 	int (*run)(struct msg *m, struct err *e);
@@ -64,6 +83,8 @@ static int run(struct err *e)
 	static const struct verb verbs[] = {
 		{ ARCHIVER_PACK, pack },
 		{ ARCHIVER_UNPACK, unpack },
+		{ ARCHIVER_STOW, stow },
+		{ ARCHIVER_RESTORE, restore },
 	};
 	for (;;) {
 		automsg m;

@@ -58,8 +58,8 @@ struct config {
 	uint64_t concurrent, check_interval_ms;
 	const char *log_level, *log_format, *listen_address; /* listen_address "": no metrics */
 	uint64_t shutdown_timeout_ms, connection_max_age_ms;
-	const char *state_dir, *cache_dir; /* never "" */
-	uint64_t id_base;
+	const char *state_dir, *cache_dir;        /* never "" */
+	uint64_t id_base, cache_size, cache_free; /* bytes */
 	const struct config_runner *runners;
 	size_t nrunners;
 };

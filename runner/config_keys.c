@@ -47,6 +47,10 @@ static const struct config_key file_keys[] = {
 	KEY("cache_dir", PATH, cache_dir, .standard = "",
 	    .doc = "Mirrors and whatever may be deleted at any time. Default: /var/cache/courser, "
 		   "for a user $XDG_CACHE_HOME/courser."),
+	KEY("cache_size", SIZE, cache_size, .max = 1ULL << 50, .bare = 1, .standard = "10GiB",
+	    .doc = "What the caches of all jobs may take on the disk; the least recently used go."),
+	KEY("cache_free", SIZE, cache_free, .max = 1ULL << 50, .bare = 1, .standard = "1GiB",
+	    .doc = "How much of the disk caches leave free: with less no cache is saved."),
 	KEY("id_base", COUNT, id_base, .min = 65536, .max = 4000000000, .standard = "1879048192",
 	    .doc = "Root only: the first of the user and group ids that roles and jobs run as."),
 };

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "runner/rendezvous.h"
 #include "runner/revocable.h"
@@ -185,6 +186,35 @@ static void start_unpacker(struct slot *s, struct err *e)
 		fd_close(&fds[i]);
 }
 
+/* What must not be shared has another name: of another server, project or trust. */
+static void cache_name(const struct slot *s, char ret[2 * SHA256_SIZE + 1])
+{
+	char text[sizeof s->origin + 200];
+	uint8_t digest[SHA256_SIZE];
+	bool protected_ref = s->protected_ref >= 0 ? s->protected_ref : s->want_protected;
+	snprintf(text, sizeof text, "%s\n%llu\n%s",
+		 s->origin[0] ? s->origin : s->label.registration,
+		 (unsigned long long)(s->project_id ? s->project_id : s->want_project),
+		 protected_ref ? "protected" : "");
+	sha256(text, strlen(text), digest);
+	for (size_t i = 0; i < SHA256_SIZE; i++)
+		snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+}
+
+static void start_storer(struct slot *s, struct err *e)
+{
+	char ids[PRIV_TEXT], name[2 * SHA256_SIZE + 1], max[STR_NUM], floor[STR_NUM];
+	const char *const args[] = { name, str_num(max, s->options->cache_size),
+				     str_num(floor, s->options->cache_free), NULL };
+	int top = s->host->state.caches;
+	cache_name(s, name);
+	priv_role_text(&s->host->priv, PRIV_FETCHER, s->number, ids);
+	struct role_start start = { .name = "storer", .ids = ids, .args = args, .nfds = 2 };
+	int fds[] = { -1, top };
+	if (priv_give_role(&s->host->priv, PRIV_FETCHER, s->number, top, e) == 0)
+		(void)!start_for_worker(s, &s->storer, &start, fds, e);
+}
+
 struct waiting_row {
 	uint32_t type;
 	size_t role;
@@ -198,6 +228,7 @@ static const struct waiting_row waiting_rows[] = {
 	{ GATE_CARRIER, offsetof(struct slot, carrier), start_carrier },
 	{ GATE_PULLER, offsetof(struct slot, puller), start_puller },
 	{ GATE_UNPACKER, offsetof(struct slot, unpacker), start_unpacker },
+	{ GATE_STORER, offsetof(struct slot, storer), start_storer },
 };
 
 /* The role before it was let go by the worker and may not have ended yet: its end is waited for. */
@@ -340,6 +371,7 @@ static const struct gate_row gate[GATE_TYPES] = {
 	[GATE_PACKER] = { "packer", IN(SOURCES), false, serve_helper },
 	[GATE_ARCHIVER] = { "archiver", IN(SOURCES) | IN(UPLOAD), false, serve_helper },
 	[GATE_CARRIER] = { "carrier", IN(SOURCES) | IN(UPLOAD), false, serve_helper },
+	[GATE_STORER] = { "storer", IN(SOURCES) | IN(UPLOAD), false, serve_helper },
 	[GATE_SPOOL] = { "spool", IN(SOURCES) | IN(UPLOAD), false, serve_spool },
 	[GATE_IMAGE] = { "image", IN(PREPARE), false, slot_image_serve },
 	[GATE_PULLER] = { "puller", IN(PREPARE), false, serve_helper },

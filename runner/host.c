@@ -193,7 +193,7 @@ int host_open(struct host *h, const struct host_options *o, struct err *e)
 	*h = (struct host){ .libexec = -1,
 			    .spawner_socket = { .fd = -1 },
 			    .respawn = { .fire = respawn } };
-	h->state = (struct state){ -1, -1, -1, -1, -1 };
+	h->state = (struct state){ -1, -1, -1, -1, -1, -1 };
 	h->images = (struct image_store)IMAGE_STORE;
 	sweep_init(&h->sweep);
 	spare_init(&h->spare);

@@ -251,7 +251,11 @@ int registry_row_fill(struct registry_row *r, const struct config *c,
 		return -1;
 	if (fill_settings(r, from, a, e) < 0)
 		return -1;
-	return fill_slot(r, from, a, e);
+	if (fill_slot(r, from, a, e) < 0)
+		return -1;
+	r->slot.cache_size = c->cache_size;
+	r->slot.cache_free = c->cache_free;
+	return 0;
 }
 
 /* --- the registry ------------------------------------------------------------------------------- */

@@ -210,7 +210,7 @@ static int have_worker(struct slot *s, struct err *e)
 	int pair[2];
 	s->worker.ended = slot_worker_ended;
 	s->fetcher.ended = s->packer.ended = s->keeper.ended = slot_helper_ended;
-	s->archiver.ended = s->carrier.ended = slot_helper_ended;
+	s->archiver.ended = s->carrier.ended = s->storer.ended = slot_helper_ended;
 	s->puller.ended = s->unpacker.ended = slot_helper_ended;
 	s->socket = (struct source){ .fd = spare_take(s->host, s->number, &s->worker),
 				     .ready = worker_ready };
@@ -284,7 +284,7 @@ static void take_adopted(struct slot *s, const struct slot_adopt *a)
 	snprintf(s->name, sizeof s->name, "%s", a->name);
 	s->worker.ended = slot_worker_ended;
 	s->fetcher.ended = s->packer.ended = s->keeper.ended = slot_helper_ended;
-	s->archiver.ended = s->carrier.ended = slot_helper_ended;
+	s->archiver.ended = s->carrier.ended = s->storer.ended = slot_helper_ended;
 	s->puller.ended = s->unpacker.ended = slot_helper_ended;
 }
 

@@ -38,7 +38,7 @@ struct slot {
 	int log, events; /* to read */
 	int doorbell;    /* the one that rings for others: courier or exec */
 	const struct slot_options *options;
-	struct role worker, fetcher, packer, keeper, archiver, carrier, puller, unpacker;
+	struct role worker, fetcher, packer, keeper, archiver, carrier, storer, puller, unpacker;
 	struct source socket; /* the worker's */
 	struct source keeper_socket;
 	struct slot_waiting {

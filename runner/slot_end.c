@@ -175,6 +175,7 @@ static const struct {
 	{ "carrier", offsetof(struct slot, carrier) },
 	{ "puller", offsetof(struct slot, puller) },
 	{ "unpacker", offsetof(struct slot, unpacker) },
+	{ "storer", offsetof(struct slot, storer) },
 	{ "keeper", offsetof(struct slot, keeper) },
 };
 enum { HELPERS = sizeof helpers / sizeof *helpers, KEEPER = HELPERS - 1 };

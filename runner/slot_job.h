@@ -10,6 +10,7 @@ struct slot_options {
 	enum sandbox_net net;
 	const char *builds_dir; /* inside the sandbox: "/builds" */
 	uint64_t tmp_bytes;
+	uint64_t cache_size, cache_free; /* bytes */
 	struct sandbox_limits limits;
 	uint64_t memory; /* bytes; 0 no limit */
 	enum sandbox_profile profile;

@@ -42,11 +42,12 @@ static const struct part parts[] = {
 	{ "mirrors", 0711, offsetof(struct state, mirrors) },
 	{ "trees", 0700, offsetof(struct state, trees) },
 	{ "slots", 0700, offsetof(struct state, slots) },
+	{ "caches", 0700, offsetof(struct state, caches) },
 };
 
 int state_open(struct state *s, const char *path, struct err *e)
 {
-	*s = (struct state){ -1, -1, -1, -1, -1 };
+	*s = (struct state){ -1, -1, -1, -1, -1, -1 };
 	if (make_path(path, e) < 0)
 		return -1;
 	s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -70,6 +71,7 @@ void state_close(struct state *s)
 	fd_close(&s->mirrors);
 	fd_close(&s->trees);
 	fd_close(&s->slots);
+	fd_close(&s->caches);
 }
 
 static int lock_file(int dir, const char *name, struct err *e)

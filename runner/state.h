@@ -6,6 +6,7 @@
  *   STATE/jobs/NAME/            a job: log, events (executor/journal.h), meta, ctl and keeper (sockets of the
  *                               worker and its keeper), tree; held by who runs it (runner/job_dir.h)
  *   STATE/mirrors/HOST/ID[-p]/  bare repositories (executor/fetch.h); -p: of protected refs
+ *   STATE/caches/NAME/          caches of a project and trust (executor/cache_store.h)
  *   STATE/trees/ID-N[-p]/       kept trees of project ID in slot N
  *   STATE/tokens                rotated tokens that the configuration could not take (runner/token_store.h)
  *   STATE/audit                 a line for each secret that was read, without its value
@@ -19,7 +20,7 @@
 #include <stdint.h>
 
 struct state {
-	int dir, jobs, mirrors, trees, slots;
+	int dir, jobs, mirrors, trees, slots, caches;
 };
 
 /* Open path, making what is absent. -1 with e naming the place. */

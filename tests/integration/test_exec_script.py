@@ -159,9 +159,3 @@ def test_network_profile_is_said(courser):
     assert done.returncode == 0 and "Sandbox: network profile none" in lines(done)
     assert "network profile none..." in done.text
     assert [line.split(":")[0] for line in script_output(done) if ":" in line] == ["lo"]
-
-
-def test_a_cache_is_named(courser):
-    done = execute(courser, job(["true"], cache={"key": "k", "paths": ["b"]}))
-    assert done.returncode == 0
-    assert "does not handle caches: 1 cache(s) neither restored nor saved" in done.text

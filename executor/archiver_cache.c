@@ -1,0 +1,243 @@
+/* Caches from the tree and back into it. */
+#include "base/fd.h"
+#include "executor/archiver.h"
+#include "executor/cache_stream.h"
+#include "executor/file_pick.h"
+#include "executor/git_tree.h"
+#include "executor/place.h"
+#include "executor/stage.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char stage_name[] = ".courser-restore";
+
+/* --- into the stream ---------------------------------------------------------------------------- */
+
+struct stowing {
+	struct file_pick pick;
+	struct cache_stream *to;
+	struct cache_entry entry;
+	struct archiver_result result;
+	char chunk[CACHE_CHUNK];
+};
+
+static uint64_t size_of_all(const struct file_list *l)
+{
+	uint64_t sum = 0;
+	struct stat st;
+	for (size_t i = 0; i < l->n; i++)
+		if (fstatat(l->tree, l->paths[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode))
+			sum += (uint64_t)st.st_size;
+	return sum;
+}
+
+static void describe(struct cache_entry *x, char type, const char *path, const struct stat *st)
+{
+	x->type = type;
+	x->mode = st->st_mode & 0777;
+	x->sec = st->st_mtim.tv_sec;
+	x->nsec = (uint32_t)st->st_mtim.tv_nsec;
+	x->size = type == CACHE_FILE ? (uint64_t)st->st_size : 0;
+	x->target[0] = '\0';
+	snprintf(x->path, sizeof x->path, "%s", path);
+}
+
+static int put_content(struct stowing *w, int fd, uint64_t left, struct err *e)
+{
+	while (left) {
+		size_t want = left < sizeof w->chunk ? (size_t)left : sizeof w->chunk;
+		ssize_t n = read(fd, w->chunk, want);
+		if (n <= 0)
+			return n < 0 ? err_sys(e, "%.200s", w->entry.path)
+				     : err_set(e, EIO,
+					       "%.200s: it became shorter while it was read",
+					       w->entry.path);
+		if (cache_put_data(w->to, w->chunk, (size_t)n, e) < 0)
+			return -1;
+		left -= (uint64_t)n;
+	}
+	w->result.files++;
+	w->result.bytes += w->entry.size;
+	return 0;
+}
+
+static int put_file(struct stowing *w, const char *path, struct err *e)
+{
+	struct err why = { 0 };
+	struct stat st;
+	autofd fd = fd_open_beneath(w->pick.list.tree, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0,
+				    &why);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return archiver_say(w->pick.sock, SAY_WARNING, e, "WARNING: left out: %s: %s", path,
+				    why.msg);
+	describe(&w->entry, CACHE_FILE, path, &st);
+	return cache_put(w->to, &w->entry, e) < 0 ? -1 : put_content(w, fd, w->entry.size, e);
+}
+
+static int put_one(struct stowing *w, const char *path, struct err *e)
+{
+	struct stat st;
+	int tree = w->pick.list.tree;
+	if (fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, "%.200s", path);
+	if (S_ISREG(st.st_mode))
+		return put_file(w, path, e);
+	describe(&w->entry, S_ISDIR(st.st_mode) ? CACHE_DIR : CACHE_LINK, path, &st);
+	if (S_ISLNK(st.st_mode)) {
+		ssize_t n = readlinkat(tree, path, w->entry.target, CACHE_PATH - 1);
+		if (n < 0)
+			return err_sys(e, "%.200s", path);
+		w->entry.target[n] = '\0';
+	}
+	return cache_put(w->to, &w->entry, e);
+}
+
+static int put_all(struct stowing *w, struct err *e)
+{
+	w->entry = (struct cache_entry){ .type = CACHE_FACTS, .size = size_of_all(&w->pick.list) };
+	if (cache_put(w->to, &w->entry, e) < 0)
+		return -1;
+	for (size_t i = 0; i < w->pick.list.n; i++)
+		if (put_one(w, w->pick.list.paths[i], e) < 0)
+			return -1;
+	w->entry = (struct cache_entry){ .type = CACHE_END };
+	return cache_put(w->to, &w->entry, e) < 0 ? -1 : cache_flush(w->to, e);
+}
+
+static int stow(struct stowing *w, int parcel, int stream, struct err *e)
+{
+	if (file_pick_read(&w->pick, parcel, e) < 0 || file_pick_find(&w->pick, e) < 0 ||
+	    archiver_found(w->pick.sock, w->pick.list.n, e) < 0)
+		return -1;
+	if (w->pick.list.n == 0)
+		return 0;
+	w->to = cache_stream_new(stream, e);
+	return w->to ? put_all(w, e) : -1;
+}
+
+int archiver_stow(int sock, int parcel, int stream, struct err *e)
+{
+	struct stowing *w = calloc(1, sizeof *w);
+	struct err why = { 0 };
+	if (!w)
+		return err_set(e, ENOMEM, "out of memory");
+	file_pick_init(&w->pick, sock, "cache");
+	int r = stow(w, parcel, stream, &why);
+	int sent = r < 0 ? archiver_failed(sock, &why, e) : archiver_done(sock, &w->result, e);
+	cache_stream_free(w->to);
+	file_pick_done(&w->pick);
+	free(w);
+	return sent;
+}
+
+/* --- out of the stream -------------------------------------------------------------------------- */
+
+struct restoring {
+	struct cache_stream *from;
+	struct cache_entry entry;
+	struct place place;
+	uint64_t newest; /* seconds */
+	struct archiver_result result;
+	char path[PLACE_PATH], chunk[CACHE_CHUNK];
+};
+
+/* A cache is older than what was checked out: make must not take its files for up to date. */
+static struct timespec mtime_of(const struct restoring *r)
+{
+	int64_t newest = (int64_t)r->newest;
+	if (r->entry.sec >= newest)
+		return (struct timespec){ .tv_sec = newest };
+	return (struct timespec){ .tv_sec = r->entry.sec, .tv_nsec = r->entry.nsec };
+}
+
+static int get_file(struct restoring *r, struct err *e)
+{
+	autofd fd = place_file(&r->place, r->path, e);
+	if (fd < 0)
+		return -1;
+	for (uint64_t left = r->entry.size; left;) {
+		size_t n = left < sizeof r->chunk ? (size_t)left : sizeof r->chunk;
+		if (cache_get_data(r->from, r->chunk, n, e) < 0 ||
+		    fd_write_all(fd, r->chunk, n, e) < 0)
+			return err_wrap(e, "%.200s", r->path);
+		left -= n;
+	}
+	r->result.files++;
+	r->result.bytes += r->entry.size;
+	return place_finish(fd, r->entry.mode, mtime_of(r), e);
+}
+
+static int get_one(struct restoring *r, struct err *e)
+{
+	if (place_path(r->entry.path, r->path, e) < 0)
+		return -1;
+	if (!r->path[0])
+		return err_set(e, EPERM, "an entry without a name");
+	if (r->entry.type == CACHE_FILE)
+		return get_file(r, e);
+	if (r->entry.type == CACHE_DIR)
+		return place_dir(&r->place, r->path, r->entry.mode, e);
+	if (r->entry.type == CACHE_LINK)
+		return place_link(&r->place, r->path, r->entry.target, e);
+	return err_set(e, EPROTO, "the cache is malformed");
+}
+
+static int get_all(struct restoring *r, struct err *e)
+{
+	for (;;) {
+		if (cache_get(r->from, &r->entry, e) < 0)
+			return -1;
+		if (r->entry.type == CACHE_END)
+			return 0;
+		if (get_one(r, e) < 0)
+			return -1;
+	}
+}
+
+static int restore(struct restoring *r, int dir, int sock, struct err *e)
+{
+	size_t kept = 0;
+	if (fd_remove_tree(dir, stage_name, e) < 0)
+		return -1;
+	autofd stage = fd_mkdir_open(dir, stage_name, 0700, e);
+	if (stage < 0)
+		return -1;
+	place_init(&r->place, stage);
+	int ret = get_all(r, e);
+	place_done(&r->place);
+	if (ret == 0)
+		ret = stage_commit(stage, dir, &kept, e);
+	if (ret == 0 && kept)
+		ret = archiver_say(
+			sock, SAY_WARNING, e,
+			"WARNING: %zu paths of the cache are of another kind than what is "
+			"there, which stays",
+			kept);
+	struct err after = { 0 };
+	if (fd_remove_tree(dir, stage_name, &after) < 0 && ret == 0) {
+		*e = after;
+		ret = -1;
+	}
+	return ret;
+}
+
+int archiver_restore(int sock, const char *tree, uint64_t newest, int stream, struct err *e)
+{
+	struct restoring *r = calloc(1, sizeof *r);
+	struct err why = { 0 };
+	if (!r)
+		return err_set(e, ENOMEM, "out of memory");
+	r->newest = newest;
+	r->from = cache_stream_new(stream, &why);
+	autofd dir = r->from ? git_tree_open(tree, &why) : -1;
+	int ret = dir < 0 ? -1 : restore(r, dir, sock, &why);
+	int sent = ret < 0 ? archiver_failed(sock, &why, e) : archiver_done(sock, &r->result, e);
+	cache_stream_free(r->from);
+	free(r);
+	return sent;
+}
