@@ -85,13 +85,23 @@ static const char *title_of(struct worker *w, const struct run *r, struct err *e
 	return arena_printf(&w->arena, e, "Run %.*s", (int)strcspn(text, "\n"), text);
 }
 
+/* A login's, the operator's, GitHub's, the workflow's: each over the one before. */
+static struct vars *variables(struct worker *w, struct workflow *x, const struct job_env *own,
+			      struct err *e)
+{
+	struct vars *v = vars_new(&w->arena, e);
+	if (!v || worker_base_env(v, e) < 0 ||
+	    vars_environment(v, w->settings.environment, e) < 0 ||
+	    workflow_step_env(x, own, v, e) < 0)
+		return NULL;
+	return v;
+}
+
 static int evaluate(struct worker *w, struct workflow *x, struct run *r, struct err *e)
 {
 	const struct job_run *j = r->job;
-	r->vars = vars_new(&w->arena, e);
-	if (!r->vars || worker_base_env(r->vars, e) < 0 ||
-	    vars_environment(r->vars, w->settings.environment, e) < 0 ||
-	    workflow_step_env(x, &j->env, r->vars, e) < 0)
+	r->vars = variables(w, x, &j->env, e);
+	if (!r->vars)
 		return -1;
 	r->text = workflow_text(x, &j->run, e);
 	r->shell = workflow_text(x, either(&j->shell, &x->job->shell), e);
