@@ -1,5 +1,4 @@
-/* What one sandbox shall be: plain data of a fixed size, sent as bytes, checked by who acts on it.
- */
+/* What one sandbox shall be: plain data of a fixed size, sent as bytes, checked by who acts on it. */
 #ifndef SANDBOX_SPEC_H
 #define SANDBOX_SPEC_H
 
@@ -102,8 +101,7 @@ void sandbox_spec_init(struct sandbox_spec *s) __attribute__((nonnull));
 int sandbox_spec_check(const struct sandbox_spec *s, size_t nfds, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* Add a mount of the kind; target is copied. Returns it to be filled further, NULL with e set when
- * there is no room. */
+/* Add a mount of the kind, to be filled further; target is copied. NULL with e set: there is no room. */
 struct sandbox_mount *sandbox_spec_mount(struct sandbox_spec *s, enum sandbox_mount_kind kind,
 					 const char *target, uint32_t flags, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
@@ -112,7 +110,7 @@ struct sandbox_mount *sandbox_spec_mount(struct sandbox_spec *s, enum sandbox_mo
  * no trailing '/', shorter than SANDBOX_PATH, none of the kernel's directories. */
 bool sandbox_path_ok(const char *path) __attribute__((nonnull));
 
-/* Whether path is dir or lies below it; both are normal. */
+/* Whether path, which is normal, is dir or below it. */
 bool sandbox_path_beneath(const char *path, const char *dir) __attribute__((nonnull));
 
 /* The id outside that inside is mapped to; UINT32_MAX when it is not. */

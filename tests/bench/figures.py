@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -27,8 +28,11 @@ from tests.bench import files, tree
 from tests.forge.git_server import GitServer, Repo
 from tests.forge.gitlab import GitLab
 from tests.forge.gitlab_jobs import Job
+from tests.forge.gitlab_payload import payload
 from tests.forge.gitlab_runners import Runner
+from tests.forge.images import Entry, Image, busybox, layer
 from tests.forge.openbao import free_port
+from tests.forge.registry import Registry
 
 JOBS = 60
 SLEEPERS = 200
@@ -418,9 +422,79 @@ def sandbox(machine: Machine) -> Iterator[bool]:
                1.3 * base)
 
 
+@contextmanager
+def cached_image(directory: Path, courser: Path) -> Iterator[tuple[Path, str]]:
+    """A state directory with one image in its store, and the image's name."""
+    with Registry() as registry:
+        name = registry.push("bench/x", "1", Image([busybox(), layer(Entry("a", data="x"))], {"Env": ["PATH=/bin"]}))
+        state = directory / "state"
+        run_job(courser, state, {"name": name}, "-o", f"images.insecure_registries={registry.host}")
+        yield state, name
+
+
+def run_job(courser: Path, state: Path, image: dict | None, *options: str) -> float:
+    """Seconds of one trivial job, all of `courser exec`."""
+    job = state.parent / "job.json"
+    job.write_text(json.dumps(payload(["true"], image=image)))
+    began = time.monotonic()
+    subprocess.run([str(courser), "exec", "--payload", str(job), "--state", str(state), *options], check=True,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
+def crun(root: Path, place: Path) -> float:
+    """Milliseconds of `crun run` of /bin/true, the least of some; it refuses hybrid cgroups, so it sees the unified one."""
+    subprocess.run(["crun", "spec"], cwd=place, check=True)
+    config = json.loads((place / "config.json").read_text())
+    config["process"].update(terminal=False, args=["/bin/true"])
+    config["root"] = {"path": str(root), "readonly": True}
+    (place / "config.json").write_text(json.dumps(config))
+    hide = "mount --bind /sys/fs/cgroup/unified /sys/fs/cgroup; " if Path("/sys/fs/cgroup/unified").is_dir() else ""
+    loop = (f"{hide}for i in $(seq 15); do s=$(date +%s%N); crun --cgroup-manager=disabled run b$i >&2 || exit 1; "
+            "echo $(($(date +%s%N) - s)); done")
+    done = subprocess.run(["unshare", "-m", "sh", "-c", loop], cwd=place, check=True, capture_output=True, text=True)
+    return min(int(word) for word in done.stdout.split()) / 1e6
+
+
+def images(machine: Machine) -> Iterator[bool]:
+    """A sandbox on a cached image, beside the bare namespaces and crun; and what the image costs a second job."""
+    with tempfile.TemporaryDirectory(prefix="ci-", dir=TMP) as directory:
+        place = Path(directory)
+        place.chmod(0o755)
+        with cached_image(place, machine.build / "courser") as (state, name):
+            layers = state / "images" / "layers"
+            numbers = ",".join(sorted(os.listdir(layers), reverse=True))
+            owner = layers.stat().st_uid
+            (place / "upper").mkdir()
+            command = [str(machine.build / "tests" / "sandbox-run"), f"spawner={machine.build}/courser-spawner", "net=host",
+                       f"layers={layers}:{numbers}", f"owner={owner}", f"report={place}/report", "cwd=/", "repeat=40"]
+            ours, bare = [], []
+            for turn in range(5):
+                upper = place / "upper" / str(turn)
+                upper.mkdir()
+                subprocess.run([*command, f"upper={upper}", "/bin/true"], check=True, stdin=subprocess.DEVNULL)
+                ours.append(float(re.search(r"started_us=(\d+)", (place / "report").read_text())[1]) / 1e3)
+                done = subprocess.run([str(machine.floor), "sandbox", "40", str(machine.build / "courser-init")],
+                                      check=True, capture_output=True, text=True)
+                bare.append(float(done.stdout) / 1e3)
+            yield line("sandbox on a cached image, until its init", min(ours), "ms", f"bare clone {min(bare):.2f} ms",
+                       min(bare), 10)
+            if shutil.which("crun"):
+                bottom = layers / min(os.listdir(layers), key=int)
+                other = crun(bottom, place)
+                yield line("sandbox on a cached image, beside crun run", min(ours), "ms", f"crun run {other:.2f} ms", other,
+                           other / 3)
+            options = ("-o", "images.pull_policy=never")
+            courser = machine.build / "courser"
+            times = [(run_job(courser, state, {"name": name}, *options), run_job(courser, state, None)) for _ in range(12)]
+            with_image, without = (1e3 * statistics.median(column) for column in zip(*times))
+            yield line("second job on an image, more than on the host's files", with_image - without, "ms",
+                       f"on the host's {without:.1f} ms", 0, 10)
+
+
 FIGURES: dict[str, Callable[[Machine], Iterator[bool]]] = {
     "first-byte": first_byte, "cpu": cpu, "idle": idle, "sleepers": sleepers, "log": big_log, "redactor": redactor,
-    "sandbox": sandbox, "expressions": expressions, "artifacts": artifacts,
+    "sandbox": sandbox, "images": images, "expressions": expressions, "artifacts": artifacts,
 }
 
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from courser import Courser, Result
+from daemon_client import ended, lines_of
 from exec_client import execute, lines, state
 from machine import require
 
+from tests.forge.front import Front
 from tests.forge.gitlab_payload import payload
-from tests.forge.images import Entry, Image, busybox, directory, layer
+from tests.forge.images import Entry, Image, busybox, digest, directory, layer
 from tests.forge.registry import Registry, TokenFront, available, basic
 
 BUILD = Path(os.environ.get("COURSER_BUILD") or Path(__file__).parents[2] / "build")
@@ -242,3 +244,25 @@ def test_the_store_has_a_limit(courser: Courser, registry: Registry) -> None:
         assert execute(courser, job(name, ["true"]), *insecure(registry), "-o", "images.keep=1").returncode == 0
     kept = state(courser) / "images" / "images"
     assert len(os.listdir(kept)) == 1
+
+
+# --- a daemon ----------------------------------------------------------------------------------------------------------
+
+
+def test_three_jobs_of_a_daemon_pull_an_image_once(gitlab: Any, courser: Courser, as_user: str, registry: Registry) -> None:
+    with Front(registry.port) as front:
+        front.host = front.url.split("://")[1]
+        made = image(Entry("top", data="of the image " + os.urandom(4).hex()))
+        name = registry.push("t/daemon", "1", made).replace(registry.host, front.host)
+        blob = "/blobs/" + digest(made.layers[1].blob)
+        front.fail_next("GET", blob, delay=0.3)
+        token = courser.write("token", gitlab.token + "\n")
+        daemon = courser.start(gitlab, runners=[{"name": "runner0", "url": gitlab.url, "token_file": str(token),
+                                                 "network": "none", "images": {"insecure_registries": [front.host]}}])
+        jobs = [gitlab.queue(script=["echo ran in $(cat /top) $(ls /sys | wc -l)"],
+                             raw=lambda p: json.dumps({**p, "image": {"name": name}}).encode()) for _ in range(3)]
+        for one in jobs:
+            ended(one)
+            assert lines_of(one, "ran in of the image"), one.text
+        assert len(front.requests("GET", blob)) == 1
+        assert daemon.stop() == 0

@@ -17,6 +17,9 @@
  * report=PATH     key=value lines: notes, pid, started_us, ended, signalled, init, error, processes
  * join=PATH       before the command: join the sandbox as a packer does, create PATH in it
  * profile=default|strict|nested
+ * layers=DIR:N,N  an image for a root: its layers below DIR, the topmost first
+ * owner=ID        what their id 0 is on the disk
+ * upper=DIR       where a layer for each sandbox is made; else memory
  * deaf=1          nobody listens to the calls that are refused; else they are counted in the report: denied
  * repeat=N        N sandboxes one after another; the report holds the median of started_us
  *
@@ -46,13 +49,13 @@ enum { ID_BASE = 1879048192, RANGE = 65536, FAILED = 125, FILES_MAX = 8, REPEAT_
 extern char **environ;
 
 static struct {
-	const char *spawner, *report_path, *cwd, *join;
+	const char *spawner, *report_path, *cwd, *join, *upper;
 	struct sandbox_spec spec;
 	int fds[1 + SANDBOX_FDS + 1];
 	size_t nfds;
 	const char *files[FILES_MAX];
 	size_t nfiles;
-	uint64_t ready_ms, close_ms, signal_ms, list_ms, repeat;
+	uint64_t owner, ready_ms, close_ms, signal_ms, list_ms, repeat;
 	int signal, listener;
 	uint64_t deaf;
 	struct denials denials;
@@ -186,6 +189,19 @@ static void opt_signal(const char *v)
 	run.signal = (int)number(sig);
 }
 
+static void opt_layers(const char *v)
+{
+	char dir[SANDBOX_PATH];
+	struct sandbox_image *i = &run.spec.image;
+	const char *names = halves(v, dir);
+	i->layers_fd = (int32_t)add_fd(dir);
+	run.spec.uid = run.spec.gid = 0;
+	for (char *next; *names && i->nlayers < SANDBOX_LAYERS; names = next) {
+		i->layers[i->nlayers++] = (uint32_t)strtoul(names, &next, 10);
+		next += *next == ',';
+	}
+}
+
 static void opt_cgroup(const char *v)
 {
 	run.spec.cgroup_fd = (int)add_fd(v);
@@ -210,6 +226,9 @@ static const struct {
 	{ "spawner", NULL, NULL, &run.spawner },
 	{ "report", NULL, NULL, &run.report_path },
 	{ "cwd", NULL, NULL, &run.cwd },
+	{ "layers", opt_layers, NULL, NULL },
+	{ "owner", NULL, &run.owner, NULL },
+	{ "upper", NULL, NULL, &run.upper },
 	{ "join", NULL, NULL, &run.join },
 	{ "nproc", NULL, &run.spec.limits.nproc, NULL },
 	{ "nofile", NULL, &run.spec.limits.nofile, NULL },
@@ -512,9 +531,32 @@ static const char *denied_text(void)
 	return denials_text(&run.denials, &b, &e) < 0 ? "?" : buf_cstr(&b);
 }
 
+/* A directory of its own for what this one writes into its image. */
+static void make_upper(size_t round, struct err *e)
+{
+	char path[SANDBOX_PATH + 32];
+	static size_t at;
+	if (!run.upper)
+		return;
+	if (round == 0)
+		at = run.nfds++;
+	else
+		close(run.fds[at]);
+	snprintf(path, sizeof path, "%.200s/%zu", run.upper, round);
+	run.spec.image.upper_fd = (int32_t)at;
+	run.fds[at] = mkdir(path, 0755) < 0 ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	uint32_t id = run.spec.uids[0].outside;
+	if (run.fds[at] < 0 || (geteuid() == 0 && chown(path, id, id) < 0)) {
+		err_sys(e, "%s", path);
+		die(e);
+	}
+}
+
 static int one(size_t round, struct err *e)
 {
 	struct sandbox_made made, gone;
+	run.spec.image.owner = (uint32_t)run.owner;
+	make_upper(round, e);
 	uint64_t begin = clock_us();
 	run.fds[run.nfds] = -1;
 	if (sandbox_spawn_request(run.sock, round, &run.spec, run.fds, e) < 0)
