@@ -50,6 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	const struct job *job = gitea_job_parse((const char *)data, n, &a, &e);
 	if (job) {
 		check(job->id && job->project_id && job->timeout_s && job->token);
+		check(job->image.name && job->image.platform && job->image.user);
+		check(job->sources.url && job->sources.ref && job->sources.sha && job->stage);
 		check(str_is_printable(job->project_path, strlen(job->project_path)));
 		promises(job->workflow);
 	} else {

@@ -185,6 +185,8 @@ START_TEST(a_task)
 	ck_assert_uint_eq(j->project_id, 3);
 	ck_assert_str_eq(j->project_path, "boss/demo");
 	ck_assert_str_eq(j->token, "tok");
+	ck_assert_str_eq(j->image.user, "");
+	ck_assert_str_eq(j->image.platform, "");
 	ck_assert_uint_eq(j->timeout_s, 360 * 60);
 	ck_assert(j->sources.protected_ref);
 	ck_assert_uint_eq(j->nmasks, 2);
