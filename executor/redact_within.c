@@ -78,15 +78,16 @@ static __attribute__((noinline)) void slow_start(struct within *w, const struct 
 static uint64_t offset_back(const struct within *w, uint32_t lane, uint32_t back)
 {
 	const unsigned char *body = w->p + 1;
-	size_t n = (size_t)(w->to - w->from - 1), total = 0, at[ESCAPE_MAX];
+	size_t n = (size_t)(w->to - w->from - 1), total = 0;
+	uint16_t at[ESCAPE_MAX];
 	bool space = false;
 	for (size_t i = 0; i < n; i++) {
 		bool is_space = redact_is_space(body[i]);
 		if (body[i] && !(is_space && (space || lane == LANE_DENSE)))
-			at[total++] = i;
+			at[total++] = (uint16_t)i;
 		space = body[i] ? is_space : space;
 	}
-	return w->from + 1 + at[total - back];
+	return w->from + 1 + (back && back <= total ? at[total - back] : 0);
 }
 
 /* A needle ends behind the escape; it is a hit when it began within. */

@@ -307,9 +307,11 @@ int oci_config_parse(const char *text, size_t n, struct arena *a, struct oci_con
 static void add_line(struct buf *b, const char *s)
 {
 	struct err full = { 0 };
-	for (size_t i = 0; s[i] && i < NESTED; i++)
-		if (buf_char(b, str_is_printable(s + i, 1) ? s[i] : ' ', &full) < 0)
+	for (size_t i = 0, n = strnlen(s, NESTED); i < n; i++) {
+		char c = s[i];
+		if (buf_char(b, str_is_printable(&c, 1) ? c : ' ', &full) < 0)
 			return;
+	}
 }
 
 void oci_error_text(const char *text, size_t n, struct buf *ret)

@@ -101,7 +101,7 @@ static int load(const struct storer *s, struct msg *m, struct err *e)
 /* Room first, for as much as is said to come: while it comes nothing can go. */
 static int make_room(const struct storer *s, struct cache_stream *from, struct err *e)
 {
-	uint64_t total, max = s->limits.max;
+	uint64_t total = 0, max = s->limits.max;
 	struct cache_entry *facts = malloc(sizeof *facts);
 	int r = facts ? cache_get(from, facts, e) : err_set(e, ENOMEM, "out of memory");
 	if (r == 0 && facts->type != CACHE_FACTS)

@@ -118,5 +118,6 @@ void seccomp_emit_calls(struct seccomp_program *p, const struct seccomp_profile 
 	uint32_t answers[NUMBERS];
 	struct range ranges[NUMBERS + 1];
 	answer_of_each(profile, answers);
-	emit_ranges(p, ranges, ranges_of(answers, profile->otherwise, ranges));
+	size_t n = ranges_of(answers, profile->otherwise, ranges);
+	emit_ranges(p, ranges, n);
 }
