@@ -90,7 +90,8 @@ static struct vars *variables(struct worker *w, struct workflow *x, const struct
 			      struct err *e)
 {
 	struct vars *v = vars_new(&w->arena, e);
-	if (!v || worker_base_env(v, e) < 0 ||
+	bool image = w->image.name[0]; /* it brings its own login */
+	if (!v || (!image && worker_base_env(v, e) < 0) ||
 	    vars_environment(v, w->settings.environment, e) < 0 ||
 	    workflow_step_env(x, own, v, e) < 0)
 		return NULL;

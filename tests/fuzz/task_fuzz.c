@@ -42,21 +42,24 @@ static void promises(const struct job_workflow *w)
 		check(w->contexts[i].name && w->contexts[i].json[0] == '{');
 }
 
+static void of_job(const struct job *job)
+{
+	check(job->id && job->project_id && job->timeout_s && job->token);
+	check(job->image.name && job->image.platform && job->image.user);
+	check(job->sources.url && job->sources.ref && job->sources.sha && job->stage);
+	check(str_is_printable(job->project_path, strlen(job->project_path)));
+	promises(job->workflow);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct arena a = ARENA(4 << 20);
 	struct err e = { 0 };
 	struct workflow_read read;
 	const struct job *job = gitea_job_parse((const char *)data, n, &a, &e);
-	if (job) {
-		check(job->id && job->project_id && job->timeout_s && job->token);
-		check(job->image.name && job->image.platform && job->image.user);
-		check(job->sources.url && job->sources.ref && job->sources.sha && job->stage);
-		check(str_is_printable(job->project_path, strlen(job->project_path)));
-		promises(job->workflow);
-	} else {
-		check(e.msg[0] != '\0');
-	}
+	check(job || e.msg[0] != '\0');
+	if (job)
+		of_job(job);
 	err_clear(&e);
 	if (workflow_read((const char *)data, n, &a, &read, &e) == 0) {
 		autobuf matrix = BUF(4 << 20);
