@@ -13,8 +13,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 
-enum { TARGET = 96, LAYER_TRIES = 1000 };
+enum { TARGET = 96, LAYER_TRIES = 1000, BLOB_AGE_S = 24 * 3600 };
 
 /* --- its parts ---------------------------------------------------------------------------------- */
 
@@ -407,6 +408,19 @@ static int drop_orphan(void *arg, const char *name, struct err *e)
 	return fd_remove_tree(t->s->layers, name, e);
 }
 
+/* What was fetched for a job that never unpacked it: a day is long enough to go on from it. */
+static int drop_blob(void *arg, const char *name, struct err *e)
+{
+	struct trim *t = arg;
+	struct stat st;
+	(void)e;
+	autofd fd = openat(t->s->blobs, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_mtime < time(NULL) - BLOB_AGE_S &&
+	    flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void)unlinkat(t->s->blobs, name, 0);
+	return 0;
+}
+
 /* The link goes before what it names. */
 static int drop_layers(struct trim *t, struct err *e)
 {
@@ -434,7 +448,9 @@ static int trim(struct trim *t, uint64_t max, struct err *e)
 		if (let_go(t, &t->images.list[i]))
 			left = wanted_bytes(t);
 	t->done->left = left;
-	return each(t->s->refs, drop_ref, t, e) < 0 ? -1 : drop_layers(t, e);
+	if (each(t->s->refs, drop_ref, t, e) < 0 || each(t->s->blobs, drop_blob, t, e) < 0)
+		return -1;
+	return drop_layers(t, e);
 }
 
 int image_store_trim(const struct image_store *s, uint64_t max, struct image_trimmed *ret,

@@ -64,7 +64,7 @@ int image_store_lock(const struct image_store *s, bool exclusive, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* Let the least recently used images go until their layers take no more than max bytes, and whatever
- * belongs to none. Nothing happens while somebody unpacks. */
+ * belongs to none; blobs that nobody unpacked for a day too. Nothing happens while somebody unpacks. */
 struct image_trimmed {
 	unsigned images;
 	uint64_t freed, left;

@@ -467,6 +467,11 @@ def test_what_a_crash_left_goes(registry: Registry, shop: Path) -> None:
     left.mkdir(parents=True)
     for path in (left, left.parent) if AS_ROOT else ():
         os.chown(path, STORE_BASE, STORE_BASE)
+    old, new = shop / "blobs" / ("a" * 64 + ".part"), shop / "blobs" / ("b" * 64 + ".part")
+    for blob in (old, new):
+        blob.write_bytes(b"half")
+    os.utime(old, (1000, 1000))
     with Unpacker(shop) as unpacker:
         unpacker.trim(1 << 30)
     assert len(os.listdir(shop / "layers")) == 1
+    assert not old.exists() and new.exists()
