@@ -19,12 +19,13 @@ struct oci_client {
 	struct http *http;
 	struct loop *loop;
 	struct oci_ref ref;
+	int layout; /* the image is a directory (protocol/oci_layout.h), and no server is asked; -1 none */
 	struct oci_logins logins[OCI_LOGINS];
 	struct oci_site sites[OCI_SITES];
 	size_t nsites, site; /* site: the one that had the manifest */
 };
 
-/* c->http, loop, ref and logins are the caller's to fill. -1: a mirror is malformed (EINVAL). */
+/* c->http, loop, layout, ref and logins are the caller's to fill. -1: a mirror is malformed (EINVAL). */
 int oci_client_init(struct oci_client *c, const struct oci_rules *rules, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 void oci_client_done(struct oci_client *c) __attribute__((nonnull));

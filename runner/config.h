@@ -46,9 +46,9 @@ struct config_runner {
 	const char *const *images_allowed, *const *images_pull_policy,
 						   *const *images_allowed_policies;
 	const char *const *images_insecure,
-		*const *images_mirrors; /* mirrors: "docker.io=https://…" */
+		*const *images_mirrors, *const *images_paths; /* mirrors: "docker.io=https://…" */
 	size_t nimages_allowed, nimages_pull_policy, nimages_allowed_policies;
-	size_t nimages_insecure, nimages_mirrors;
+	size_t nimages_insecure, nimages_mirrors, nimages_paths;
 	uint64_t images_keep, images_max_size; /* bytes */
 	uint64_t vault_timeout_ms;
 };

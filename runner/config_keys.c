@@ -166,6 +166,9 @@ static const struct config_key runner_keys[] = {
 	    .doc = "HOST=URL: asked for that registry's images before it, in order."),
 	RUN("images.insecure_registries", LIST, images_insecure, COUNTED(nimages_insecure),
 	    .standard = "", .doc = "HOST:PORT of registries without TLS."),
+	RUN("images.paths", LIST, images_paths, COUNTED(nimages_paths), .standard = "",
+	    .doc = "Directories below which jobs may take images from the disk: oci:DIRECTORY[:TAG], an "
+		   "OCI image layout. None listed: no job may."),
 	RUN("images.auth_file", PATH, images_auth_file, .standard = "",
 	    .doc = "Passwords for registries, a file in the form of docker's config.json."),
 	RUN("images.ca_file", PATH, images_ca_file, .standard = "",

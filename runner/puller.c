@@ -268,15 +268,54 @@ static int pull(struct pull *u, const struct oci_platform *want, struct puller_r
 	return -1;
 }
 
+/* --- from the disk ------------------------------------------------------------------------------- */
+
+static const char LAYOUT[] = "oci:";
+
+/* "oci:/directory[:tag]": a directory that the operator allows, and nothing above it. */
+static int open_layout(struct pull *u, const char *name, struct err *e)
+{
+	char *path = arena_strdup(u->a, name + sizeof LAYOUT - 1, e), *tag = path;
+	if (!path)
+		return -1;
+	tag += strcspn(path, ":");
+	if (*tag)
+		*tag++ = '\0';
+	u->client.ref = (struct oci_ref){ "", path, tag, "", name };
+	for (size_t i = 0; i < u->p->settings->npaths; i++) {
+		const struct puller_path *allowed = &u->p->settings->paths[i];
+		size_t n = strlen(allowed->name);
+		if (strncmp(path, allowed->name, n) != 0 || (path[n] && path[n] != '/'))
+			continue;
+		if (allowed->fd < 0)
+			return err_set(e, EPERM, "%s of images.paths cannot be opened",
+				       allowed->name);
+		const char *rest = path + n + strspn(path + n, "/");
+		return fd_open_beneath(allowed->fd, *rest ? rest : ".", O_RDONLY | O_DIRECTORY, 0,
+				       e);
+	}
+	return err_set(e, EPERM, "%.200s is not below one of images.paths", path);
+}
+
+static int name_it(struct pull *u, const char *name, struct err *e)
+{
+	u->client.layout = -1;
+	if (!str_starts(name, LAYOUT))
+		return oci_ref_parse(name, u->a, &u->client.ref, e);
+	u->client.layout = open_layout(u, name, e);
+	return u->client.layout < 0 ? err_wrap(e, "%.200s", name) : 0;
+}
+
 int puller_run(struct puller *p, const struct puller_request *q, struct arena *a,
 	       struct puller_result *ret, struct err *e)
 {
 	struct pull u = { .p = p, .a = a };
 	struct oci_platform want;
 	ret->fault = IMAGE_CONFIG;
-	if (oci_platform_parse(q->platform, a, &want, e) < 0 ||
-	    oci_ref_parse(q->name, a, &u.client.ref, e) < 0)
+	if (oci_platform_parse(q->platform, a, &want, e) < 0 || name_it(&u, q->name, e) < 0)
 		return -1;
+	autofd layout = u.client.layout;
+	(void)layout;
 	u.client.http = p->http;
 	u.client.loop = p->loop;
 	u.client.logins[0] = (struct oci_logins){ q->auth, "DOCKER_AUTH_CONFIG", strlen(q->auth) };

@@ -14,14 +14,13 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
-enum { FD_WORKER = 3, FD_STORE, FD_HTTP, FD_IMAGES, ARENA_MAX = 64 << 20 };
+enum { FD_WORKER = 3, FD_STORE, FD_HTTP, FD_IMAGES, ARENA_MAX = 64 << 20, MOST_PATHS = 300 };
 
 /* Blobs are the one thing that is written; of the rest of the store, what is there is looked up. */
-static int confine(const char *ids, int blobs, struct err *e)
+static int confine(const char *ids, const struct puller *p, struct err *e)
 {
-	const struct confine_path paths[] = {
+	static struct confine_path paths[MOST_PATHS] = {
 		{ FD_STORE, "", CONFINE_READ },
-		{ blobs, "", CONFINE_READ | CONFINE_WRITE },
 		{ AT_FDCWD, "/usr", CONFINE_READ },
 		{ AT_FDCWD, "/etc", CONFINE_READ },
 		{ AT_FDCWD, "/run/systemd/resolve", CONFINE_READ | CONFINE_OPTIONAL },
@@ -34,10 +33,17 @@ static int confine(const char *ids, int blobs, struct err *e)
 	struct confine c = {
 		.profile = "puller",
 		.paths = paths,
-		.npaths = sizeof paths / sizeof *paths,
 		.nofile = 1024,
 		.allow_network = true,
 	};
+	while (paths[c.npaths].path)
+		c.npaths++;
+	paths[c.npaths++] = (struct confine_path){ p->store.blobs, "",
+						   CONFINE_READ | CONFINE_WRITE };
+	for (size_t i = 0; i < p->settings->npaths && c.npaths < MOST_PATHS; i++)
+		if (p->settings->paths[i].fd >= 0)
+			paths[c.npaths++] = (struct confine_path){ p->settings->paths[i].fd, "",
+								   CONFINE_READ };
 	return confine_ids(&c, ids, e) < 0 ? -1 : confine_role(&c, e);
 }
 
@@ -149,7 +155,7 @@ static int set_up(struct puller *p, struct puller_settings *s, struct arena *a, 
 	};
 	p->loop = loop_new(e);
 	p->http = p->loop ? http_new(p->loop, &h, e) : NULL;
-	return p->http ? confine(ids, p->store.blobs, e) : -1;
+	return p->http ? confine(ids, p, e) : -1;
 }
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 enum { TEXT_MAX = 256 << 10, LIST = 256 };
@@ -48,16 +49,25 @@ static int take_max(struct reading *g, const char *value, struct err *e)
 	return str_u64(value, INT64_MAX, &g->s->max_bytes) ? 0 : err_set(e, EINVAL, "max_bytes");
 }
 
+static int take_path(struct reading *g, const char *value, struct err *e)
+{
+	struct puller_settings *s = g->s;
+	if (s->npaths == LIST)
+		return err_set(e, E2BIG, "more than %d paths", LIST);
+	int fd = open(value,
+		      O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* -1: said when it is asked for */
+	s->paths[s->npaths++] = (struct puller_path){ value, fd };
+	return 0;
+}
+
 struct row {
 	const char *key;
 	int (*take)(struct reading *g, const char *value, struct err *e);
 };
 
 static const struct row rows[] = {
-	{ "auth_file", take_auth },
-	{ "insecure", take_insecure },
-	{ "mirror", take_mirror },
-	{ "max_bytes", take_max },
+	{ "auth_file", take_auth }, { "insecure", take_insecure }, { "mirror", take_mirror },
+	{ "path", take_path },      { "max_bytes", take_max },
 };
 
 static int read_line(struct reading *g, char *line, struct err *e)
@@ -99,7 +109,8 @@ int puller_settings_read(int fd, struct arena *a, struct puller_settings *ret, s
 		.insecure = arena_array(a, LIST, sizeof *g.insecure, e),
 		.mirrors = arena_array(a, LIST, sizeof *g.mirrors, e),
 	};
-	if (!g.insecure || !g.mirrors || read_all(&g, fd, e) < 0)
+	s.paths = arena_array(a, LIST, sizeof *s.paths, e);
+	if (!g.insecure || !g.mirrors || !s.paths || read_all(&g, fd, e) < 0)
 		return err_wrap(e, "image settings");
 	s.rules.insecure = g.insecure;
 	s.rules.mirrors = g.mirrors;

@@ -1,5 +1,5 @@
 /* What a puller is told about registries: its fd 6, a line each, key=value as str_quote writes it;
- * insecure and mirror may repeat. */
+ * insecure, mirror and path may repeat. */
 #ifndef RUNNER_PULLER_SETTINGS_H
 #define RUNNER_PULLER_SETTINGS_H
 
@@ -11,6 +11,12 @@ struct puller_settings {
 	struct oci_rules rules;
 	const char *auth;
 	uint64_t max_bytes;
+	/* directories below which images may be taken from the disk, as they were when this was read */
+	struct puller_path {
+		const char *name;
+		int fd;
+	} * paths;
+	size_t npaths;
 };
 
 int puller_settings_read(int fd, struct arena *a, struct puller_settings *ret, struct err *e)

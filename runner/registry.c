@@ -181,15 +181,21 @@ static const char *registries(const struct config_runner *from, struct arena *a,
 	const char *text = settings_text(a, single, sizeof single / sizeof *single, e);
 	if (!text || buf_str(&b, text, e) < 0)
 		return NULL;
-	for (size_t i = 0; i < from->nimages_insecure + from->nimages_mirrors; i++) {
-		bool mirror = i >= from->nimages_insecure;
-		const struct pair one = { mirror ? "mirror" : "insecure",
-					  mirror ? from->images_mirrors[i - from->nimages_insecure]
-						 : from->images_insecure[i] };
-		text = settings_text(a, &one, 1, e);
-		if (!text || buf_str(&b, text, e) < 0)
-			return NULL;
-	}
+	const struct {
+		const char *key, *const *items;
+		size_t n;
+	} lists[] = {
+		{ "insecure", from->images_insecure, from->nimages_insecure },
+		{ "mirror", from->images_mirrors, from->nimages_mirrors },
+		{ "path", from->images_paths, from->nimages_paths },
+	};
+	for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
+		for (size_t i = 0; i < lists[k].n; i++) {
+			const struct pair one = { lists[k].key, lists[k].items[i] };
+			text = settings_text(a, &one, 1, e);
+			if (!text || buf_str(&b, text, e) < 0)
+				return NULL;
+		}
 	return arena_strndup(a, buf_cstr(&b), b.len, e);
 }
 

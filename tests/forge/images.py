@@ -121,6 +121,17 @@ def index(images: dict[str, Image]) -> bytes:
     return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
 
 
+def write_layout(path: Path, image: Image, tag: str = "1") -> Path:
+    """An OCI image layout."""
+    (path / "blobs/sha256").mkdir(parents=True)
+    for blob in [*image.blobs(), image.manifest()]:
+        (path / "blobs/sha256" / digest(blob).split(":")[1]).write_bytes(blob)
+    entry = {"mediaType": image.type, "digest": image.digest, "size": len(image.manifest()),
+             "annotations": {"org.opencontainers.image.ref.name": tag}}
+    (path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+    return path
+
+
 BUSYBOX = Path("/bin/busybox")
 
 

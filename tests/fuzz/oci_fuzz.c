@@ -1,6 +1,7 @@
 /* What a registry or a job says about images: taken or refused with words, and what is taken is safe to
  * build an address and a path of. The first byte says as what the rest is read. */
 #include "protocol/oci_auth.h"
+#include "protocol/oci_layout.h"
 #include "protocol/oci_manifest.h"
 #include "protocol/oci_ref.h"
 
@@ -107,10 +108,22 @@ static void look_error(const char *text, size_t n, struct arena *a)
 	need(!strpbrk(buf_cstr(&b), "\r\n\033"));
 }
 
+static void look_layout(const char *text, size_t n, struct arena *a)
+{
+	struct err e = { 0 };
+	const char *digest;
+	const struct oci_answer from = { text, "", n };
+	if (oci_layout_find(&from, "1", a, &digest, &e) < 0)
+		refused(&e);
+	else
+		need(oci_digest_ok(digest));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static void (*const looks[])(const char *, size_t, struct arena *) = {
-		look_ref, look_manifest, look_config, look_challenge, look_login, look_error,
+		look_ref,   look_manifest, look_config, look_challenge,
+		look_login, look_error,    look_layout,
 	};
 	struct arena a = ARENA(ROOM);
 	struct err e = { 0 };

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from machine import require
 
 from tests.forge.front import Front
 from tests.forge.gitlab_payload import payload
-from tests.forge.images import Entry, Image, busybox, digest, directory, layer
+from tests.forge.images import Entry, Image, busybox, digest, directory, layer, write_layout
 from tests.forge.registry import Registry, TokenFront, available, basic
 
 BUILD = Path(os.environ.get("COURSER_BUILD") or Path(__file__).parents[2] / "build")
@@ -133,6 +134,17 @@ def test_sources_file_variables_and_after_script(courser: Courser, as_user: str,
     result = execute(courser, made, *insecure(registry))
     assert result.returncode == 0, "\n".join(lines(result)[-22:])
     assert output(result) == ["> of the repository in a file", "> x"]
+
+
+def test_an_image_from_a_directory(courser: Courser, as_user: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="layout-", dir="/tmp") as directory:
+        Path(directory).chmod(0o755)
+        place = write_layout(Path(directory) / "x", image(Entry("top", data="from the disk")))
+        one = job(f"oci:{place}", ["echo '>' $(cat /top)"])
+        assert output(execute(courser, one, "-o", f"images.paths={directory}")) == ["> from the disk"]
+        result = execute(courser, one)
+        assert result.returncode == 1 and output(result) == []
+        says(result, "is not below one of images.paths")
 
 
 # --- what goes wrong ---------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from image_client import STORE_BASE, Got, Puller, Unpacker, key, store
 from machine import require
 
 from tests.forge.front import Front
-from tests.forge.images import DOCKER_IMAGE, Entry, Image, Layer, busybox, digest, directory, index, layer, tar_of
+from tests.forge.images import DOCKER_IMAGE, Entry, Image, Layer, busybox, digest, directory, index, layer, tar_of, write_layout
 from tests.forge.registry import Registry, TokenFront, available, basic, memory
 
 AS_ROOT = os.geteuid() == 0
@@ -198,6 +198,40 @@ def test_a_mirror_is_asked_first(registry: Registry, shop: Path) -> None:
     assert pull(shop, registry, "mirrored:1", settings=settings).fault == "ok"
     got = pull(shop, registry, "mirrored:1", settings='mirror="docker.io=http://plain.example"\n')
     assert got.fault == "config" and "not HTTPS" in got.text
+
+
+# --- from the disk -----------------------------------------------------------------------------------------------------
+
+
+def test_an_image_from_a_directory(shop: Path) -> None:
+    image = noise_image(5000)
+    place = write_layout(shop / "disk" / "one", image)
+    settings = f"path={shop}/disk\n"
+
+    def take(name: str) -> Got:
+        with Puller(shop, settings) as puller:
+            return puller.pull(name)
+
+    got = take(f"oci:{place}")
+    assert got.fault == "ok" and got.values("digest") == [image.digest.split(":")[1]]
+    with Unpacker(shop) as unpacker:
+        assert unpacker.unpack(got.record).fault == "ok"
+    assert take(f"oci:{place}:1").fault == "ok"
+    assert take(f"oci:{place}:2").fault == "not_found"
+    (shop / "disk" / "out").symlink_to("/etc")
+    for name, words in ((f"oci:{shop}/disk/../refs", "leads out"), (f"oci:{shop}/diskette", "images.paths"),
+                        ("oci:/etc", "images.paths"), (f"oci:{shop}/disk/out", "symbolic link"), ("oci:", "images.paths")):
+        refused = take(name)
+        assert refused.fault == "config" and words in refused.text, (name, refused)
+
+
+def test_a_blob_of_a_directory_that_is_not_what_it_is_called(shop: Path) -> None:
+    image = noise_image(5000)
+    place = write_layout(shop / "disk", image)
+    blob = place / "blobs/sha256" / digest(image.layers[0].blob).split(":")[1]
+    blob.write_bytes(b"X" + image.layers[0].blob[1:])
+    with Puller(shop, f"path={shop}/disk\n") as puller:
+        assert puller.pull(f"oci:{place}").fault == "damaged"
 
 
 # --- a bad day ---------------------------------------------------------------------------------------------------------
