@@ -105,10 +105,10 @@ TOOLS := $(foreach t,$(wildcard tests/integration/tools/*.c),$(BUILD)/tests/$(su
 $(TOOLS): $(BUILD)/tests/%: $(BUILD)/tests/integration/tools/$$(subst -,_,$$*).o $(ARCHIVES)
 	$(call say,ld,$@)$(CC) -pie -o $@ $^ $(ALL_LDFLAGS) $(shell pkg-config --libs libseccomp libcap)
 
-# The static program that tests run inside a sandbox; never instrumented.
-INSIDE := $(call obj,$(wildcard tests/inside/*.c))
-$(INSIDE): ALL_CFLAGS := $(filter-out -fsanitize% -fno-sanitize% --coverage -DCOURSER_%,$(ALL_CFLAGS))
-$(BUILD)/tests/inside/run: $(INSIDE)
+PLAIN := $(if $(SAN)$(COV),,-DINSIDE_VM)
+INSIDE := $(call obj,$(filter-out $(if $(PLAIN),,tests/inside/vm.c),$(wildcard tests/inside/*.c)))
+$(INSIDE): ALL_CFLAGS := $(filter-out -fsanitize% -fno-sanitize% --coverage -DCOURSER_%,$(ALL_CFLAGS)) $(PLAIN) # never instrumented
+$(BUILD)/tests/inside/run: $(INSIDE) $(if $(PLAIN),$(ARCHIVES))
 	$(call say,ld,$@)$(CC) -static-pie -o $@ $^ -Wl,-z,relro,-z,now
 
 programs: $(UNIT) $(FUZZ) $(TOOLS) $(BUILD)/tests/inside/run ; @: # every test program, none run

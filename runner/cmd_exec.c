@@ -81,6 +81,7 @@ static int execute(struct setup *s, const struct command_line *l, struct err *e)
 		.payload = command_value(l, "payload"),
 		.result = command_value(l, "result"),
 		.id_base = (uint32_t)s->config->id_base,
+		.cgroup = s->config->cgroup,
 		.settings = s->row.settings,
 		.slot = s->row.slot,
 	};

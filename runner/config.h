@@ -60,6 +60,7 @@ struct config {
 	uint64_t shutdown_timeout_ms, connection_max_age_ms;
 	const char *state_dir, *cache_dir;        /* never "" */
 	uint64_t id_base, cache_size, cache_free; /* bytes */
+	const char *cgroup;                       /* "auto", "off" or a path */
 	const struct config_runner *runners;
 	size_t nrunners;
 };

@@ -51,6 +51,9 @@ static const struct config_key file_keys[] = {
 	    .doc = "What the caches of all jobs may take on the disk; the least recently used go."),
 	KEY("cache_free", SIZE, cache_free, .max = 1ULL << 50, .bare = 1, .standard = "1GiB",
 	    .doc = "How much of the disk caches leave free: with less no cache is saved."),
+	KEY("cgroup", LINE, cgroup, .standard = "auto",
+	    .doc = "The cgroup (version 2) below which each job gets one: auto, our own where systemd "
+		   "delegates it; off; or the absolute path of one."),
 	KEY("id_base", COUNT, id_base, .min = 65536, .max = 4000000000, .standard = "1879048192",
 	    .doc = "Root only: the first of the user and group ids that roles and jobs run as."),
 };

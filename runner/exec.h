@@ -11,6 +11,7 @@ struct exec_options {
 	const char *result;  /* path for the result's JSON; NULL none */
 	const char *state_dir;
 	uint32_t id_base;
+	const char *cgroup;
 	struct settings settings;
 	struct slot_options slot;
 };

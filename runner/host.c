@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { RESPAWN_MIN_MS = 100, RESPAWN_MAX_MS = 30000, STEADY_MS = 60000 };
@@ -188,6 +189,17 @@ static int open_images(struct host *h, struct err *e)
 	return lock < 0 ? -1 : priv_give_role(&h->priv, PRIV_FETCHER, 0, h->images.blobs, e);
 }
 
+/* Before any role is started: they are where we are. */
+static int open_cgroup(struct host *h, const char *where, struct err *e)
+{
+	struct stat st;
+	if (fstat(h->state.dir, &st) < 0)
+		return err_sys(e, "state directory");
+	cgroup_open(&h->cgroup, where, st.st_ino);
+	log_debug("cgroups", "note", h->cgroup.note[0] ? h->cgroup.note : "in use", NULL);
+	return 0;
+}
+
 int host_open(struct host *h, const struct host_options *o, struct err *e)
 {
 	*h = (struct host){ .libexec = -1,
@@ -195,6 +207,7 @@ int host_open(struct host *h, const struct host_options *o, struct err *e)
 			    .respawn = { .fire = respawn } };
 	h->state = (struct state){ -1, -1, -1, -1, -1, -1 };
 	h->images = (struct image_store)IMAGE_STORE;
+	h->cgroup.top = -1;
 	sweep_init(&h->sweep);
 	spare_init(&h->spare);
 	snapshot_init(&h->snapshot);
@@ -206,7 +219,8 @@ int host_open(struct host *h, const struct host_options *o, struct err *e)
 	h->libexec = proc_libexec(e);
 	if (h->libexec < 0 || state_open(&h->state, o->state_dir, e) < 0 ||
 	    priv_init(&h->priv, o->id_base, PRIV_SLOTS, e) < 0 || open_images(h, e) < 0 ||
-	    host_slots(h, o->nslots, e) < 0 || start_spawner(h, e) < 0) {
+	    host_slots(h, o->nslots, e) < 0 || open_cgroup(h, o->cgroup, e) < 0 ||
+	    start_spawner(h, e) < 0) {
 		host_close(h);
 		return -1;
 	}
@@ -240,6 +254,7 @@ void host_close(struct host *h)
 	h->slots = NULL;
 	h->nslots = 0;
 	image_store_close(&h->images);
+	cgroup_close(&h->cgroup);
 	state_close(&h->state);
 	fd_close(&h->libexec);
 	loop_free(h->loop);

@@ -4,6 +4,7 @@
 
 #include "base/loop.h"
 #include "executor/image_store.h"
+#include "runner/cgroup.h"
 #include "runner/priv.h"
 #include "runner/role.h"
 #include "runner/snapshot.h"
@@ -19,6 +20,7 @@ struct host {
 	struct state state;
 	struct image_store images;
 	struct priv priv;
+	struct cgroup cgroup;
 	struct role spawner;
 	struct source spawner_socket;
 	struct sweep sweep;
@@ -37,7 +39,8 @@ struct host {
 struct host_options {
 	const char *state_dir;
 	uint32_t id_base;
-	unsigned nslots; /* slots to make room for */
+	unsigned nslots;    /* slots to make room for */
+	const char *cgroup; /* "auto", "off" or a path: cgroup.h */
 };
 
 /* Open the state, find out who we are, start the spawner. -1: nothing is left running. */

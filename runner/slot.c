@@ -7,6 +7,7 @@
 #include "runner/job_dir.h"
 #include "runner/rendezvous.h"
 #include "runner/slot_end.h"
+#include "runner/slot_limits.h"
 #include "runner/slot_keeper.h"
 
 #include <fcntl.h>
@@ -91,21 +92,24 @@ void slot_cancel(struct slot *s, enum gate_cancel how)
 	tell(s, &m);
 }
 
-/* What is held by what: the worker samples where no cgroup does. */
 static void grant_box(struct slot *s, const struct sandbox_made *made)
 {
-	uint64_t memory = s->options ? s->options->memory : 0;
-	char notes[sizeof made->text + 128];
+	char notes[sizeof made->text + 256];
+	int files[USAGE_FILES];
 	automsg m;
-	snprintf(notes, sizeof notes, "%s%s", made->text,
-		 memory ? "memory limit: no delegated cgroup v2, sampled every 200 ms\n" : "");
+	snprintf(notes, sizeof notes, "%s", made->text);
+	bool held = slot_limits_set(s, files, notes, sizeof notes);
 	msg_init(&m, GATE_GRANTED);
 	msg_put_fd(&m, made->init);
 	msg_put_fd(&m, s->pidfd);
 	msg_put_str(&m, notes);
 	msg_put_u32(&m, s->snapshot >= 0);
-	msg_put_u64(&m, memory);
+	msg_put_u64(&m, s->options ? s->options->memory : 0);
+	for (size_t i = 0; held && i < USAGE_FILES; i++)
+		msg_put_fd(&m, files[i]);
 	tell(s, &m);
+	for (size_t i = 0; i < USAGE_FILES; i++)
+		fd_close(&files[i]);
 }
 
 void slot_spawned(struct slot *s, struct sandbox_made *made)

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "executor/verdict.h"
 #include "runner/slot_box.h"
+#include "runner/slot_limits.h"
 #include "runner/slot_keeper.h"
 
 #include <errno.h>
@@ -316,6 +317,7 @@ void slot_release(struct slot *s)
 	fd_close(&s->keeper_socket.fd);
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		fd_close(fds[i]);
+	slot_limits_end(s);
 	loop_timer_clear(s->host->loop, &s->patience);
 	loop_timer_clear(s->host->loop, &s->empty);
 	secret_done(&s->revocable);

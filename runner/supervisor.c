@@ -311,6 +311,7 @@ static int open_host(struct supervisor *s, struct err *e)
 		.state_dir = s->options->state_dir ? s->options->state_dir : c->state_dir,
 		.id_base = (uint32_t)c->id_base,
 		.nslots = (unsigned)c->concurrent,
+		.cgroup = c->cgroup,
 	};
 	if (host_open(&s->host, &h, e) < 0)
 		return -1;

@@ -8,4 +8,8 @@ int inside_probe(int argc, char **argv);
 /* Random system calls for a while (fuzz.c). */
 int inside_fuzz(int argc, char **argv);
 
+/* The first process of a virtual machine, and what the kernel starts there on a core dump (vm.c). */
+int inside_vm(int argc, char **argv);
+int inside_core(int argc, char **argv);
+
 #endif

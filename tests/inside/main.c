@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
 	const char *name;
@@ -10,13 +11,21 @@ static const struct {
 } programs[] = {
 	{ "probe", inside_probe },
 	{ "fuzz", inside_fuzz },
+#ifdef INSIDE_VM
+	{ "core", inside_core },
+	{ "vm", inside_vm },
+#endif
 };
 
 int main(int argc, char **argv)
 {
+#ifdef INSIDE_VM
+	if (getpid() == 1 && argc == 1)
+		return inside_vm(0, argv);
+#endif
 	for (size_t i = 0; argc > 1 && i < sizeof programs / sizeof *programs; i++)
 		if (strcmp(programs[i].name, argv[1]) == 0)
 			return programs[i].run(argc - 2, argv + 2);
-	fprintf(stderr, "usage: inside probe|fuzz [argument ...]\n");
+	fprintf(stderr, "usage: inside probe|fuzz|vm [argument ...]\n");
 	return 64;
 }
