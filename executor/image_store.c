@@ -156,10 +156,16 @@ int image_store_publish(const struct image_store *s, const struct image_publish 
 	struct stat st;
 	if (!image_hex_ok(p->key) || !image_hex_ok(p->digest))
 		return err_set(e, EINVAL, "publish: not a digest");
+	/* One at a time: each is process 1 of its own namespace, so no temporary name is its own. */
+	autofd turn = openat(s->images, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (turn < 0 || flock(turn, LOCK_EX) < 0)
+		return err_sys(e, "publish");
 	/* One that is there is the same: replacing it would take the locks of those who use it. */
 	if (fstatat(s->images, p->digest, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
 	    fd_replace_file(s->images, p->digest, 0644, p->record, e) < 0)
 		return err_wrap(e, "publish");
+	if (p->owner && fchownat(s->images, p->digest, p->owner, p->owner, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, "publish");
 	snprintf(to, sizeof to, "%s%s", p->digest, p->private ? PRIVATE : "");
 	return replace_link(s->refs, p->key, to, e);
 }

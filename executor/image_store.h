@@ -45,6 +45,7 @@ int image_store_find(const struct image_store *s, const char *key, bool *ret_pri
 struct image_publish {
 	const char *key, *digest;
 	const struct buf *record;
+	uint32_t owner; /* whose the record becomes, so that a use of it can be noted; 0 ours */
 	bool private;
 };
 int image_store_publish(const struct image_store *s, const struct image_publish *p, struct err *e)

@@ -183,6 +183,7 @@ static int publish(struct job *j, int record, struct err *e)
 		.digest = j->record.digest,
 		.record = &text,
 		.private = j->u->private,
+		.owner = j->u->owner,
 	};
 	return image_store_publish(j->u->store, &p, e);
 }

@@ -9,6 +9,7 @@ struct image_unpack {
 	const char *key; /* image_store_key */
 	bool private;
 	bool single_id;
+	uint32_t owner;                  /* image_publish.owner */
 	uint64_t max_bytes, max_entries; /* of a layer */
 	void (*say)(void *arg, const char *line);
 	void *arg;

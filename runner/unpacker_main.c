@@ -67,6 +67,7 @@ static void say(void *arg, const char *line)
 struct unpacker {
 	struct image_store store;
 	bool single_id;
+	uint32_t owner;
 };
 
 static int fail(enum image_fault fault, const struct err *why, struct err *e)
@@ -88,6 +89,7 @@ static int serve_unpack(struct unpacker *p, struct msg *m, struct err *e)
 		.private = private,
 		.key = key,
 		.single_id = p->single_id,
+		.owner = p->owner,
 		.max_bytes = LAYER_BYTES,
 		.max_entries = ENTRIES_MAX,
 		.say = say,
@@ -152,6 +154,8 @@ static int set_up(struct unpacker *p, struct err *e)
 	if (read_maps(&maps, e) < 0 || userns_enter(&maps, e) < 0)
 		return -1;
 	p->single_id = maps.map_by == SANDBOX_MAP_SINGLE;
+	if (maps.map_by == SANDBOX_MAP_HELPER) /* the runner's user, who finds it for a job */
+		p->owner = maps.uids[1].inside;
 	return image_store_open(&p->store, FD_STORE, e) < 0 ? -1 : confine(e);
 }
 

@@ -84,6 +84,10 @@ def test_a_second_job_finds_the_image_as_it_was(courser: Courser, as_user: str, 
     assert run(courser, registry, made, ["rm /top; echo x > /bin/ls; mkdir /new"]).returncode == 0
     result = run(courser, registry, made, ["echo '>' $(cat /top); ls / | grep new || echo '>' clean"])
     assert output(result) == ["> of the image", "> clean"]
+    for record in (state(courser) / "images" / "images").iterdir():
+        os.utime(record, (1000, 1000))
+    assert run(courser, registry, made, ["true"]).returncode == 0
+    assert record.stat().st_mtime > 1000, "that it was used is noted"
     assert "Pulling layer" not in "\n".join(lines(result)) and "Unpacked" not in "\n".join(lines(result))
 
 

@@ -127,7 +127,7 @@ static void publish(const char *key, const char *digest, const char *layer, bool
 	autobuf b = BUF(IMAGE_RECORD_MAX);
 	ck_assert_int_eq(
 		buf_printf(&b, &err, "digest=%s\nlayer=\"%s %s 1\"\n", digest, layer, layer), 0);
-	const struct image_publish p = { key, digest, &b, private };
+	const struct image_publish p = { key, digest, &b, 0, private };
 	ck_assert_msg(image_store_publish(&store, &p, &err) == 0, "%s", err.msg);
 }
 
