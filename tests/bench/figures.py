@@ -38,6 +38,7 @@ JOBS = 60
 SLEEPERS = 200
 LOG_BYTES = 200_000_000
 ARTIFACT_BYTES = 256 << 20
+CACHED = 20_000
 MARK = b"first-byte\n"
 TRIVIAL = ['echo first-""byte']
 
@@ -374,6 +375,39 @@ def artifacts(machine: Machine) -> Iterator[bool]:
         report(gitlab)
 
 
+def caches(machine: Machine) -> Iterator[bool]:
+    """A cache of 20,000 small files: saved with 1 % changed and restored, beside tar --zstd and tar -x."""
+    change = f"cd m; for d in p*; do for i in 0 1; do [ -e $d/lib$i/f0.js ] && echo $RANDOM >$d/lib$i/f0.js; done; done | head -n {CACHED // 100}; :"
+    with GitLab(on_change="job") as gitlab, machine.courser("user") as courser:
+        runner = gitlab.add_runner()
+        files.many_small(courser.dir / "data" / "m", CACHED)
+        courser.run(configuration(courser, gitlab, runner, cache_free=0,
+                                  runner_mounts=[f"{courser.dir / 'data'}:/data:ro"]))
+        cache = {"key": "k", "paths": ["m"]}
+
+        def phase(name: str, script: list[str]) -> float:
+            listening(gitlab, runner)
+            job = gitlab.queue(script, runner=runner, cache=cache, variables={"GIT_STRATEGY": "empty"}).wait(120)
+            if job.state != "success" or "WARNING: Failed" in job.text:
+                raise AssertionError(f"{job!r}\n{job.text}")
+            return float(re.search(rf"{name} (\d+\.\d+)s", job.text)[1])
+
+        phase("upload", ["cp -r /data/m ."])
+        saved, restored, packed, unpacked = [], [], [], []
+        for _ in range(3):
+            saved.append(phase("upload", [change]))
+            restored.append(phase("sources", ["true"]))
+            packed.append(files.timed("tar", "--zstd", "-cf", str(courser.dir / "m.tar.zst"), "m", cwd=courser.dir / "data"))
+            (courser.dir / "out").mkdir()
+            unpacked.append(files.timed("tar", "-xf", str(courser.dir / "m.tar.zst"), cwd=courser.dir / "out"))
+            files.timed("rm", "-rf", "out", cwd=courser.dir)
+        base = min(packed)
+        yield line("cache of 20,000 files: saved, 1 % changed", min(saved), "s", f"tar --zstd {base:.2f} s", base, base / 5)
+        base = min(unpacked)
+        yield line("cache of 20,000 files: restored", min(restored), "s", f"tar -x {base:.2f} s", base, base / 2)
+        report(gitlab)
+
+
 def redactor(machine: Machine) -> Iterator[bool]:
     """MB/s on one core, of redact_bench."""
     done = subprocess.run([str(machine.build / "bench" / "redact_bench")], check=True, capture_output=True, text=True)
@@ -495,6 +529,7 @@ def images(machine: Machine) -> Iterator[bool]:
 FIGURES: dict[str, Callable[[Machine], Iterator[bool]]] = {
     "first-byte": first_byte, "cpu": cpu, "idle": idle, "sleepers": sleepers, "log": big_log, "redactor": redactor,
     "sandbox": sandbox, "images": images, "expressions": expressions, "artifacts": artifacts,
+    "caches": caches,
 }
 
 

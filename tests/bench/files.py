@@ -30,6 +30,23 @@ def mixed(path: Path, size: int) -> None:
         done += len(data)
 
 
+def many_small(path: Path, count: int) -> None:
+    """As a node_modules: `count` files of a few hundred bytes to some KiB in directories of ten."""
+    choose = random.Random(11)
+    words = [bytes(choose.choices(b"abcdefghijklmnopqrstuvwxyz(){};= ", k=choose.randint(3, 12))) for _ in range(2000)]
+    for number in range(count):
+        place = path / f"p{number // 100}" / f"lib{number // 10 % 10}"
+        if number % 10 == 0:
+            place.mkdir(parents=True, exist_ok=True)
+        (place / f"f{number % 10}.js").write_bytes(b" ".join(choose.choices(words, k=choose.choice((40, 200, 800)))))
+
+
+def timed(*command: str, cwd: Path) -> float:
+    begin = time.monotonic()
+    subprocess.run(command, cwd=cwd, check=True)
+    return time.monotonic() - begin
+
+
 def zip_and_curl(tree: Path, scratch: Path, url: str, token: str) -> float:
     """Seconds of `zip -r` and then `curl`, as scripts do it."""
     begin = time.monotonic()
