@@ -75,11 +75,11 @@ static struct timespec mtime_of(struct archive_entry *entry)
 
 static int unpack_file(struct unpack *u, struct err *e)
 {
-	autofd fd = place_file(&u->place, u->path, e);
+	mode_t mode = archive_entry_perm(u->entry) ? archive_entry_perm(u->entry) : 0644;
+	autofd fd = place_file(&u->place, u->path, mode, e);
 	if (fd < 0 || copy_content(u, fd, e) < 0)
 		return -1;
 	u->done.files++;
-	mode_t mode = archive_entry_perm(u->entry) ? archive_entry_perm(u->entry) : 0644;
 	return place_finish(fd, mode, mtime_of(u->entry), e) < 0 ? err_wrap(e, "%.200s", u->path)
 								 : 0;
 }

@@ -8,10 +8,12 @@
  * ARCHIVER_PACK   u32 piped; fds: parcel (executor/parcel.h), spool, and if piped the pipe of its
  *                 notices (executor/spool.h)
  * ARCHIVER_UNPACK str tree; fd: archive
- * ARCHIVER_STOW   fds: parcel, stream (executor/cache_stream.h) to write
+ * ARCHIVER_STOW   u32 stamped; fds: parcel, stream (executor/cache_stream.h) to write, and if stamped
+ *                 the stamps of a restore
  * ARCHIVER_RESTORE str tree; u64 newest (seconds: no file is younger); fd: stream to read
  * ARCHIVER_LINE   u32 enum say_style; str text     any number
  * ARCHIVER_FOUND  u64 n                            of PACK and STOW: what will be packed; 0: nothing is written
+ * ARCHIVER_STAMPS fd: how restored files look (executor/cache_stamps.h); before the DONE of RESTORE
  * ARCHIVER_DONE   u64 files, bytes, size           of content; size: of the archive
  * ARCHIVER_FAILED u32 enum sources_fault; str text
  * It answers one request after another and ends with EOF.
@@ -31,7 +33,8 @@ enum archiver_type {
 	ARCHIVER_LINE = 64,
 	ARCHIVER_FOUND,
 	ARCHIVER_DONE,
-	ARCHIVER_FAILED
+	ARCHIVER_FAILED,
+	ARCHIVER_STAMPS
 };
 
 struct archiver_result {
@@ -45,7 +48,11 @@ int archiver_pack(int sock, int parcel, int spool, int pipe, struct err *e)
 int archiver_unpack(int sock, const char *tree, int archive, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-int archiver_stow(int sock, int parcel, int stream, struct err *e)
+/* stamps: -1 none. */
+struct archiver_stow {
+	int parcel, stream, stamps;
+};
+int archiver_stow(int sock, const struct archiver_stow *s, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 /* Nothing of the cache is in the tree unless all of it is. */
 int archiver_restore(int sock, const char *tree, uint64_t newest, int stream, struct err *e)

@@ -1,6 +1,7 @@
 /* Caches from the tree and back into it. */
 #include "base/fd.h"
 #include "executor/archiver.h"
+#include "executor/cache_stamps.h"
 #include "executor/cache_stream.h"
 #include "executor/file_pick.h"
 #include "executor/git_tree.h"
@@ -20,6 +21,7 @@ static const char stage_name[] = ".courser-restore";
 struct stowing {
 	struct file_pick pick;
 	struct cache_stream *to;
+	struct cache_stamps stamps;
 	struct cache_entry entry;
 	struct archiver_result result;
 	char chunk[CACHE_CHUNK];
@@ -42,7 +44,7 @@ static void describe(struct cache_entry *x, char type, const char *path, const s
 	x->mode = st->st_mode & 0777;
 	x->sec = st->st_mtim.tv_sec;
 	x->nsec = (uint32_t)st->st_mtim.tv_nsec;
-	x->size = type == CACHE_FILE ? (uint64_t)st->st_size : 0;
+	x->size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0;
 	x->target[0] = '\0';
 	snprintf(x->path, sizeof x->path, "%s", path);
 }
@@ -85,8 +87,14 @@ static int put_one(struct stowing *w, const char *path, struct err *e)
 	int tree = w->pick.list.tree;
 	if (fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(e, "%.200s", path);
-	if (S_ISREG(st.st_mode))
-		return put_file(w, path, e);
+	if (S_ISREG(st.st_mode)) {
+		const char *hex = cache_stamps_find(&w->stamps, path, &st);
+		if (!hex)
+			return put_file(w, path, e);
+		describe(&w->entry, CACHE_KNOWN, path, &st);
+		snprintf(w->entry.target, sizeof w->entry.target, "%s", hex);
+		return cache_put(w->to, &w->entry, e);
+	}
 	describe(&w->entry, S_ISDIR(st.st_mode) ? CACHE_DIR : CACHE_LINK, path, &st);
 	if (S_ISLNK(st.st_mode)) {
 		ssize_t n = readlinkat(tree, path, w->entry.target, CACHE_PATH - 1);
@@ -109,27 +117,30 @@ static int put_all(struct stowing *w, struct err *e)
 	return cache_put(w->to, &w->entry, e) < 0 ? -1 : cache_flush(w->to, e);
 }
 
-static int stow(struct stowing *w, int parcel, int stream, struct err *e)
+static int stow(struct stowing *w, const struct archiver_stow *s, struct err *e)
 {
-	if (file_pick_read(&w->pick, parcel, e) < 0 || file_pick_find(&w->pick, e) < 0 ||
+	if (s->stamps >= 0 && cache_stamps_read(&w->stamps, s->stamps, e) < 0)
+		return -1;
+	if (file_pick_read(&w->pick, s->parcel, e) < 0 || file_pick_find(&w->pick, e) < 0 ||
 	    archiver_found(w->pick.sock, w->pick.list.n, e) < 0)
 		return -1;
 	if (w->pick.list.n == 0)
 		return 0;
-	w->to = cache_stream_new(stream, e);
+	w->to = cache_stream_new(s->stream, e);
 	return w->to ? put_all(w, e) : -1;
 }
 
-int archiver_stow(int sock, int parcel, int stream, struct err *e)
+int archiver_stow(int sock, const struct archiver_stow *s, struct err *e)
 {
 	struct stowing *w = calloc(1, sizeof *w);
 	struct err why = { 0 };
 	if (!w)
 		return err_set(e, ENOMEM, "out of memory");
 	file_pick_init(&w->pick, sock, "cache");
-	int r = stow(w, parcel, stream, &why);
+	int r = stow(w, s, &why);
 	int sent = r < 0 ? archiver_failed(sock, &why, e) : archiver_done(sock, &w->result, e);
 	cache_stream_free(w->to);
+	cache_stamps_done(&w->stamps);
 	file_pick_done(&w->pick);
 	free(w);
 	return sent;
@@ -141,6 +152,7 @@ struct restoring {
 	struct cache_stream *from;
 	struct cache_entry entry;
 	struct place place;
+	struct cache_stamps stamps;
 	uint64_t newest; /* seconds */
 	struct archiver_result result;
 	char path[PLACE_PATH], chunk[CACHE_CHUNK];
@@ -157,7 +169,7 @@ static struct timespec mtime_of(const struct restoring *r)
 
 static int get_file(struct restoring *r, struct err *e)
 {
-	autofd fd = place_file(&r->place, r->path, e);
+	autofd fd = place_file(&r->place, r->path, r->entry.mode, e);
 	if (fd < 0)
 		return -1;
 	for (uint64_t left = r->entry.size; left;) {
@@ -169,6 +181,8 @@ static int get_file(struct restoring *r, struct err *e)
 	}
 	r->result.files++;
 	r->result.bytes += r->entry.size;
+	if (cache_stamps_note(&r->stamps, r->path, r->entry.target, e) < 0)
+		return -1;
 	return place_finish(fd, r->entry.mode, mtime_of(r), e);
 }
 
@@ -226,6 +240,17 @@ static int restore(struct restoring *r, int dir, int sock, struct err *e)
 	return ret;
 }
 
+static int say_stamps(struct restoring *r, int dir, int sock, struct err *e)
+{
+	automsg m;
+	autofd fd = cache_stamps_seal(&r->stamps, dir, e);
+	if (fd < 0)
+		return -1;
+	msg_init(&m, ARCHIVER_STAMPS);
+	msg_put_fd(&m, fd);
+	return msg_send(sock, &m, e);
+}
+
 int archiver_restore(int sock, const char *tree, uint64_t newest, int stream, struct err *e)
 {
 	struct restoring *r = calloc(1, sizeof *r);
@@ -236,8 +261,11 @@ int archiver_restore(int sock, const char *tree, uint64_t newest, int stream, st
 	r->from = cache_stream_new(stream, &why);
 	autofd dir = r->from ? git_tree_open(tree, &why) : -1;
 	int ret = dir < 0 ? -1 : restore(r, dir, sock, &why);
+	if (ret == 0)
+		ret = say_stamps(r, dir, sock, &why);
 	int sent = ret < 0 ? archiver_failed(sock, &why, e) : archiver_done(sock, &r->result, e);
 	cache_stream_free(r->from);
+	cache_stamps_done(&r->stamps);
 	free(r);
 	return sent;
 }

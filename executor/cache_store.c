@@ -15,7 +15,7 @@
 #include <sys/statvfs.h>
 
 enum {
-	PLAIN_MAX = 4 << 10,   /* smaller files take a block either way */
+	PLAIN_MAX = 16 << 10,  /* for less than some blocks it is not worth the time */
 	MEMORY_MAX = 64 << 10, /* larger ones go through a file */
 	LOOK_EVERY = 32 << 20, /* bytes between looks at the free space */
 	NAME_BYTES = DIGEST_HEX + 8,
@@ -178,6 +178,33 @@ static int take_file(struct saving *v, struct err *e)
 	return buf_add(&v->list, digest, sizeof digest, e);
 }
 
+/* A file that was restored from here and has not changed since. */
+static int take_known(struct saving *v, struct err *e)
+{
+	uint8_t digest[DIGEST_SIZE];
+	if (!digest_from_hex(v->entry.target, digest) || !is_there(v->s, v->entry.target))
+		return err_set(e, ESTALE, "%.200s: what it was restored from is gone",
+			       v->entry.path);
+	v->entry.type = CACHE_FILE;
+	v->entry.target[0] = '\0';
+	v->moved.files++;
+	v->moved.bytes += v->entry.size;
+	if (cache_entry_put(&v->list, &v->entry, e) < 0)
+		return -1;
+	return buf_add(&v->list, digest, sizeof digest, e);
+}
+
+static int take_one(struct saving *v, struct err *e)
+{
+	if (v->entry.type == CACHE_FACTS)
+		return err_set(e, EPROTO, "the cache is malformed");
+	if (v->entry.type == CACHE_KNOWN)
+		return take_known(v, e);
+	if (cache_entry_put(&v->list, &v->entry, e) < 0)
+		return -1;
+	return v->entry.type == CACHE_FILE ? take_file(v, e) : 0;
+}
+
 static int take_all(struct saving *v, struct err *e)
 {
 	for (;;) {
@@ -185,10 +212,7 @@ static int take_all(struct saving *v, struct err *e)
 			return -1;
 		if (v->entry.type == CACHE_END)
 			return 0;
-		if (v->entry.type == CACHE_FACTS)
-			return err_set(e, EPROTO, "the cache is malformed");
-		if (cache_entry_put(&v->list, &v->entry, e) < 0 ||
-		    (v->entry.type == CACHE_FILE && take_file(v, e) < 0))
+		if (take_one(v, e) < 0)
 			return -1;
 	}
 }
@@ -202,9 +226,7 @@ int cache_store_save(struct cache_store *s, const char *key, struct cache_stream
 		return err_set(e, ENOMEM, "out of memory");
 	*v = (struct saving){ .s = s, .from = from, .list = BUF(CACHE_LIST_MAX) };
 	v->digest = digest_new(e);
-	int r = v->digest ? cache_total(s->top, &s->total, e) : -1;
-	if (r == 0)
-		r = check_room(v, e);
+	int r = v->digest ? check_room(v, e) : -1;
 	if (r == 0)
 		r = cache_list_begin(&v->list, e);
 	if (r == 0)
@@ -298,10 +320,13 @@ static int give_all(struct loading *l, struct err *e)
 	size_t at = cache_list_first();
 	const uint8_t *digest;
 	int r;
-	while ((r = cache_list_next(&l->list, &at, &l->entry, &digest, e)) > 0)
+	while ((r = cache_list_next(&l->list, &at, &l->entry, &digest, e)) > 0) {
+		if (digest)
+			digest_hex(digest, l->entry.target);
 		if (cache_put(l->to, &l->entry, e) < 0 ||
 		    (l->entry.type == CACHE_FILE && give_file(l, digest, e) < 0))
 			return -1;
+	}
 	if (r < 0)
 		return -1;
 	l->entry = (struct cache_entry){ .type = CACHE_END };

@@ -25,7 +25,7 @@ struct cache_limits {
 struct cache_store {
 	int top, objects, keys, lock;
 	struct cache_limits limits;
-	uint64_t total; /* bytes of all objects and keys */
+	uint64_t total; /* bytes of all stores together; set by the owner before a save */
 };
 
 /* What saving or loading came to. */

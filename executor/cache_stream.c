@@ -105,7 +105,8 @@ int cache_get_data(struct cache_stream *s, void *p, size_t n, struct err *e)
 
 static int take_head(const struct head *h, struct cache_entry *ret, struct err *e)
 {
-	static const char types[] = { CACHE_FILE, CACHE_LINK, CACHE_DIR, CACHE_END, CACHE_FACTS };
+	static const char types[] = { CACHE_FILE, CACHE_KNOWN, CACHE_LINK,
+				      CACHE_DIR,  CACHE_END,   CACHE_FACTS };
 	if (h->path >= CACHE_PATH || h->target >= CACHE_PATH || !h->type || h->type > 127 ||
 	    !memchr(types, (int)h->type, sizeof types) || h->nsec > 999999999)
 		return err_set(e, EPROTO, "the cache is malformed");

@@ -14,13 +14,16 @@ enum {
 	CACHE_PATH = 4096,
 	CACHE_CHUNK = 256 << 10,
 	CACHE_FILE = 'f',
+	CACHE_KNOWN =
+		'k', /* a file that the store has: target is its digest in hex, no bytes follow */
 	CACHE_LINK = 'l',
 	CACHE_DIR = 'd',
 	CACHE_END = 'e',  /* it is whole */
 	CACHE_FACTS = 's' /* the first: size is what all files come to */
 };
 
-/* path and target (of a link) are "" where there is none. */
+/* path and target are "" where there is none. target: of a link; of a file that comes from a store its
+ * digest in hex. */
 struct cache_entry {
 	char type;
 	uint32_t mode, nsec;

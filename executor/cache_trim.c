@@ -111,27 +111,22 @@ static int by_digest(const void *a, const void *b)
 	return memcmp(a, b, DIGEST_SIZE);
 }
 
-static bool from_hex(const char *name, uint8_t ret[DIGEST_SIZE])
+/* An object's name: its digest, and ".z" when it is packed. */
+static bool from_name(const char *name, uint8_t ret[DIGEST_SIZE])
 {
-	static const char digits[] = "0123456789abcdef";
+	char hex[DIGEST_HEX];
 	size_t n = strlen(name);
 	if (n != DIGEST_HEX - 1 && !(n == DIGEST_HEX + 1 && strcmp(name + n - 2, ".z") == 0))
 		return false;
-	for (size_t i = 0; i < DIGEST_SIZE; i++) {
-		const char *high = strchr(digits, name[2 * i]);
-		const char *low = strchr(digits, name[2 * i + 1]);
-		if (!high || !low)
-			return false;
-		ret[i] = (uint8_t)((high - digits) << 4 | (low - digits));
-	}
-	return true;
+	snprintf(hex, sizeof hex, "%.64s", name);
+	return digest_from_hex(hex, ret);
 }
 
 static int drop_unused(void *arg, int objects, const char *name, struct err *e)
 {
 	const struct refs *r = arg;
 	uint8_t digest[DIGEST_SIZE];
-	bool used = from_hex(name, digest) && r->n &&
+	bool used = from_name(name, digest) && r->n &&
 		    bsearch(digest, r->list, r->n, sizeof *r->list, by_digest);
 	(void)e;
 	if (!used)

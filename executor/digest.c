@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct digest {
 	EVP_MD_CTX *context;
@@ -55,4 +56,15 @@ void digest_hex(const uint8_t digest[DIGEST_SIZE], char ret[DIGEST_HEX])
 		ret[2 * i + 1] = digits[digest[i] & 15];
 	}
 	ret[2 * DIGEST_SIZE] = '\0';
+}
+
+bool digest_from_hex(const char *hex, uint8_t ret[DIGEST_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	if (strlen(hex) != DIGEST_HEX - 1 || strspn(hex, digits) != DIGEST_HEX - 1)
+		return false;
+	for (size_t i = 0; i < DIGEST_SIZE; i++)
+		ret[i] = (uint8_t)((strchr(digits, hex[2 * i]) - digits) << 4 |
+				   (strchr(digits, hex[2 * i + 1]) - digits));
+	return true;
 }

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,9 @@ int digest_add(struct digest *d, const void *p, size_t n, struct err *e)
 	__attribute__((nonnull(1, 4), warn_unused_result));
 int digest_end(struct digest *d, uint8_t ret[DIGEST_SIZE], struct err *e)
 	__attribute__((nonnull, warn_unused_result));
+
+/* Of 64 digits and nothing more; false for anything else. */
+bool digest_from_hex(const char *hex, uint8_t ret[DIGEST_SIZE]) __attribute__((nonnull));
 
 /* In lower case hex. */
 void digest_hex(const uint8_t digest[DIGEST_SIZE], char ret[DIGEST_HEX]) __attribute__((nonnull));

@@ -84,17 +84,17 @@ static int make_room(struct place *p, const char *path, const char *name, struct
 	return err_sys(e, "%.200s: what is there cannot be replaced", path);
 }
 
-int place_file(struct place *p, const char *path, struct err *e)
+int place_file(struct place *p, const char *path, mode_t mode, struct err *e)
 {
 	static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 	const char *name;
 	if (go_to_parent(p, path, &name, e) < 0)
 		return -1;
-	int fd = openat(p->parent, name, flags | O_CLOEXEC, 0600);
+	int fd = openat(p->parent, name, flags | O_CLOEXEC, mode & 0777);
 	if (fd < 0 && errno == EEXIST) {
 		if (make_room(p, path, name, e) < 0)
 			return -1;
-		fd = openat(p->parent, name, flags | O_CLOEXEC, 0600);
+		fd = openat(p->parent, name, flags | O_CLOEXEC, mode & 0777);
 	}
 	return fd < 0 ? err_sys(e, "%.200s", path) : fd;
 }
@@ -144,7 +144,7 @@ int place_hard_link(struct place *p, const char *path, const char *of, struct er
 int place_finish(int fd, mode_t mode, struct timespec mtime, struct err *e)
 {
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, mtime };
-	if (fchmod(fd, mode & 0777) < 0)
+	if ((mode & 022) && fchmod(fd, mode & 0777) < 0) /* what the umask took */
 		return err_sys(e, "permissions");
 	return futimens(fd, times) < 0 ? err_sys(e, "time") : 0;
 }

@@ -30,8 +30,8 @@ int place_path(const char *path, char ret[PLACE_PATH], struct err *e)
 /* Each takes a path as place_path made it, not "", and makes the directories above it. -1 with e
  * naming the path; ELOOP or ENOTDIR: a link or a file is where a directory should be. */
 
-/* A new file to write, mode 0600. */
-int place_file(struct place *p, const char *path, struct err *e)
+/* A new file to write. Its mode is what the umask (022) leaves of mode until place_finish. */
+int place_file(struct place *p, const char *path, mode_t mode, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 /* Its owner can always read, write and search it. */
 int place_dir(struct place *p, const char *path, mode_t mode, struct err *e)
@@ -42,7 +42,7 @@ int place_link(struct place *p, const char *path, const char *target, struct err
 int place_hard_link(struct place *p, const char *path, const char *of, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* What a file gets when it is written: permissions without setuid, setgid and sticky; its time. */
+/* What a file of place_file gets when it is written: permissions without setuid, setgid and sticky; its time. */
 int place_finish(int fd, mode_t mode, struct timespec mtime, struct err *e)
 	__attribute__((warn_unused_result));
 

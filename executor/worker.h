@@ -56,6 +56,7 @@ struct worker {
 	const char *project_dir, *files_dir; /* inside the sandbox */
 	char snapshot[SOURCES_KEY];          /* key of the tree that it needs, "" none */
 	bool may_run_after;                  /* the steps were reached */
+	int *stamps; /* of each cache that was restored (executor/cache_stamps.h), -1 none */
 
 	enum phase phase;
 	uint64_t phase_since_ms, started_ms;

@@ -17,6 +17,7 @@ struct caching {
 	struct worker_roles *roles;
 	const struct job_cache *c;
 	struct worker_heard heard;
+	int *stamps; /* of this cache */
 };
 
 static void warn(struct caching *k, const char *what, const struct err *e)
@@ -143,6 +144,16 @@ static int hear_storer(struct caching *k, struct archiver_result *ret, struct er
 	return found != 0;
 }
 
+/* The wider, the fewer changes between the two that work; as it is is good enough. */
+static int wide_pipe(int ret[2], struct err *e)
+{
+	enum { WIDE = 1 << 20 };
+	if (pipe2(ret, O_CLOEXEC) < 0)
+		return err_sys(e, "pipe");
+	(void)fcntl(ret[1], F_SETPIPE_SZ, WIDE);
+	return 0;
+}
+
 /* --- restoring ---------------------------------------------------------------------------------- */
 
 static int start_restoring(struct caching *k, int stream, struct err *e)
@@ -164,8 +175,8 @@ static int move(struct caching *k, const char *key, struct err *e)
 {
 	int pipe[2];
 	struct archiver_result stored;
-	if (pipe2(pipe, O_CLOEXEC) < 0)
-		return err_sys(e, "pipe");
+	if (wide_pipe(pipe, e) < 0)
+		return -1;
 	autofd out = pipe[0];
 	autofd in = pipe[1];
 	if (start_restoring(k, out, e) < 0 || tell_storer(k, STORER_LOAD, key, in, e) < 0)
@@ -227,20 +238,11 @@ static const char *last_resort(struct worker *w, struct err *e)
 	return n ? expanded_key(w, text, e) : NULL;
 }
 
-static void restore_one(struct caching *k)
+/* The keys that will do instead. */
+static void restore_other(struct caching *k)
 {
 	struct err e = { 0 };
-	const char *key = key_of(k->w, k->c, &e);
-	const struct policy *p = policy_of(k->w, k->c);
-	if (!key)
-		warn(k, "cache key", &e);
-	if (!key || !p)
-		return;
-	if (!p->pull) {
-		joblog_sayf(&k->w->log, SAY_PLAIN, "Not downloading cache %s due to policy", key);
-		return;
-	}
-	bool done = restore_key(k, key);
+	bool done = false;
 	for (size_t i = 0; !done && i < k->c->nfallback_keys && k->w->stop < k->w->until; i++) {
 		const char *other = expanded_key(k->w, k->c->fallback_keys[i], &e);
 		done = other && other[0] && restore_key(k, other);
@@ -250,16 +252,50 @@ static void restore_one(struct caching *k)
 		restore_key(k, last);
 }
 
+static void restore_one(struct caching *k)
+{
+	struct err e = { 0 };
+	const char *key = key_of(k->w, k->c, &e);
+	const struct policy *p = policy_of(k->w, k->c);
+	if (!key)
+		warn(k, "cache key", &e);
+	if (!key || !p)
+		return;
+	if (!p->pull)
+		joblog_sayf(&k->w->log, SAY_PLAIN, "Not downloading cache %s due to policy", key);
+	else if (!restore_key(k, key))
+		restore_other(k);
+	*k->stamps = fd_take(&k->heard.stamps);
+}
+
+static struct caching caching_of(struct worker *w, struct worker_roles *roles, size_t i)
+{
+	return (struct caching){
+		.w = w,
+		.roles = roles,
+		.c = &w->job->caches[i],
+		.heard = { .stamps = -1 },
+		.stamps = &w->stamps[i],
+	};
+}
+
 void worker_restore_caches(struct worker *w)
 {
 	autoroles roles = WORKER_ROLES;
+	struct err e = { 0 };
 	if (w->job->ncaches == 0)
 		return;
+	w->stamps = arena_array(&w->arena, w->job->ncaches, sizeof *w->stamps, &e);
+	if (!w->stamps)
+		return;
+	for (size_t i = 0; i < w->job->ncaches; i++)
+		w->stamps[i] = -1;
 	worker_phase(w, PHASE_SOURCES);
 	joblog_section(&w->log, "restore_cache", "Restoring cache");
 	for (size_t i = 0; i < w->job->ncaches && w->stop < w->until; i++) {
-		struct caching k = { .w = w, .roles = &roles, .c = &w->job->caches[i] };
+		struct caching k = caching_of(w, &roles, i);
 		restore_one(&k);
+		fd_close(&k.heard.stamps);
 	}
 	joblog_section(&w->log, NULL, NULL);
 }
@@ -288,8 +324,11 @@ static int start_stowing(struct caching *k, int stream, struct err *e)
 		return -1;
 	automsg m;
 	msg_init(&m, ARCHIVER_STOW);
+	msg_put_u32(&m, *k->stamps >= 0);
 	msg_put_fd(&m, parcel);
 	msg_put_fd(&m, stream);
+	if (*k->stamps >= 0)
+		msg_put_fd(&m, *k->stamps);
 	return msg_send(sock, &m, e);
 }
 
@@ -297,8 +336,8 @@ static int start_stowing(struct caching *k, int stream, struct err *e)
 static int save(struct caching *k, const char *key, struct archiver_result *ret, struct err *e)
 {
 	int pipe[2];
-	if (pipe2(pipe, O_CLOEXEC) < 0)
-		return err_sys(e, "pipe");
+	if (wide_pipe(pipe, e) < 0)
+		return -1;
 	autofd out = pipe[0];
 	autofd in = pipe[1];
 	if (start_stowing(k, in, e) < 0)
@@ -336,6 +375,12 @@ static void save_one(struct caching *k)
 	}
 	joblog_sayf(&k->w->log, SAY_PLAIN, "Creating cache %s...", key);
 	int r = save(k, key, &stored, &e);
+	if (r < 0 && *k->stamps >= 0 && e.code != ECANCELED) {
+		fd_close(k->stamps); /* what it was restored from may be gone: all of it then */
+		worker_roles_done(k->roles);
+		err_clear(&e);
+		r = save(k, key, &stored, &e);
+	}
 	if (r < 0)
 		warn(k, "Failed to create cache", &e);
 	else if (r == 0)
@@ -348,12 +393,15 @@ static void save_one(struct caching *k)
 void worker_save_caches(struct worker *w, bool success)
 {
 	autoroles roles = WORKER_ROLES;
+	if (!w->stamps)
+		return;
 	joblog_section(&w->log, success ? "archive_cache" : "archive_cache_on_failure",
 		       success ? "Saving cache for successful job" : "Saving cache for failed job");
 	for (size_t i = 0; i < w->job->ncaches && w->stop < w->until; i++) {
-		struct caching k = { .w = w, .roles = &roles, .c = &w->job->caches[i] };
+		struct caching k = caching_of(w, &roles, i);
 		if (worker_wanted(k.c->when, success))
 			save_one(&k);
+		fd_close(k.stamps);
 	}
 	joblog_section(&w->log, NULL, NULL);
 }

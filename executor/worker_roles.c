@@ -99,6 +99,15 @@ static int take_found(struct msg *m, struct worker_heard *ret, struct err *e)
 	return msg_end(m, e) < 0 ? -1 : 1;
 }
 
+static int take_stamps(struct msg *m, struct worker_heard *ret, struct err *e)
+{
+	autofd fd = msg_get_fd(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	ret->stamps = fd_take(&fd);
+	return 0;
+}
+
 int worker_hear_archiver(struct worker *w, int sock, struct worker_heard *ret, struct err *e)
 {
 	ret->fault = SOURCES_INTERNAL;
@@ -112,9 +121,10 @@ int worker_hear_archiver(struct worker *w, int sock, struct worker_heard *ret, s
 			return take_found(&m, ret, e);
 		if (m.type == ARCHIVER_FAILED)
 			return failure(&m, ret, e);
-		if (m.type != ARCHIVER_LINE)
-			return strange(&m, "archiver", e);
-		if (say_line(w, &m, e) < 0)
+		int r = m.type == ARCHIVER_LINE     ? say_line(w, &m, e)
+			: m.type == ARCHIVER_STAMPS ? take_stamps(&m, ret, e)
+						    : strange(&m, "archiver", e);
+		if (r < 0)
 			return -1;
 	}
 }

@@ -38,6 +38,7 @@ struct worker_heard {
 	struct archiver_result result;
 	enum sources_fault fault;
 	uint64_t found, bytes;
+	int stamps; /* of a restore, the caller's; else as it was */
 	char text[256];
 };
 

@@ -56,11 +56,14 @@ static int unpack(struct msg *m, struct err *e)
 
 static int stow(struct msg *m, struct err *e)
 {
+	bool stamped = msg_get_u32(m) != 0;
 	autofd parcel = msg_get_fd(m);
 	autofd stream = msg_get_fd(m);
+	autofd stamps = stamped ? msg_get_fd(m) : -1;
 	if (msg_end(m, e) < 0)
 		return -1;
-	return archiver_stow(FD_WORKER, parcel, stream, e);
+	const struct archiver_stow s = { parcel, stream, stamps };
+	return archiver_stow(FD_WORKER, &s, e);
 }
 
 static int restore(struct msg *m, struct err *e)

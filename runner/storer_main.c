@@ -99,9 +99,10 @@ static int load(const struct storer *s, struct msg *m, struct err *e)
 }
 
 /* Room first, for as much as is said to come: while it comes nothing can go. */
-static int make_room(const struct storer *s, struct cache_stream *from, struct err *e)
+static int make_room(const struct storer *s, struct cache_stream *from, uint64_t *ret_total,
+		     struct err *e)
 {
-	uint64_t total = 0, max = s->limits.max;
+	uint64_t max = s->limits.max;
 	struct cache_entry *facts = malloc(sizeof *facts);
 	int r = facts ? cache_get(from, facts, e) : err_set(e, ENOMEM, "out of memory");
 	if (r == 0 && facts->type != CACHE_FACTS)
@@ -109,27 +110,29 @@ static int make_room(const struct storer *s, struct cache_stream *from, struct e
 	uint64_t size = r == 0 ? facts->size : 0;
 	free(facts);
 	if (r == 0)
-		r = cache_total(FD_TOP, &total, e);
-	if (r < 0 || (size < max && total < max - size))
+		r = cache_total(FD_TOP, ret_total, e);
+	if (r < 0 || (size < max && *ret_total < max - size))
 		return r;
-	return cache_store_trim(FD_TOP, size < max ? max - size : max / 2, &total, e);
+	return cache_store_trim(FD_TOP, size < max ? max - size : max / 2, ret_total, e);
 }
 
 static int move_in(const struct storer *s, const char *key, int fd, struct cache_moved *ret,
 		   struct err *why)
 {
 	struct cache_store store;
-	uint64_t total;
+	uint64_t total = 0;
 	struct cache_stream *from = cache_stream_new(fd, why);
 	int r = -1;
-	if (from && make_room(s, from, why) == 0 &&
+	if (from && make_room(s, from, &total, why) == 0 &&
 	    cache_store_open(&store, FD_TOP, s->name, &s->limits, why) == 0) {
+		store.total = total;
 		r = cache_store_save(&store, key, from, ret, why);
+		total = store.total;
 		cache_store_close(&store);
 	}
 	cache_stream_free(from);
 	struct err late = { 0 };
-	if (cache_store_trim(FD_TOP, s->limits.max, &total, &late) < 0)
+	if (total > s->limits.max && cache_store_trim(FD_TOP, s->limits.max, &total, &late) < 0)
 		log_warn("caches", "err", late.msg, NULL);
 	return r;
 }

@@ -85,6 +85,7 @@ static int save_within(const char *store, const char *key, const char *text,
 	struct cache_store s;
 	struct cache_stream *from = stream_of(text);
 	ck_assert_int_eq(cache_store_open(&s, top, store, l, e), 0);
+	ck_assert_int_eq(cache_total(top, &s.total, e), 0);
 	int r = cache_store_save(&s, key, from, &moved, e);
 	cache_store_close(&s);
 	done(from);
