@@ -197,6 +197,19 @@ static int charge(struct unpack *u, uint64_t bytes, struct err *e)
 	return 0;
 }
 
+static int write_at(int fd, const char *p, size_t n, off_t at)
+{
+	while (n) {
+		ssize_t w = pwrite(fd, p, n, at);
+		if (w < 0)
+			return -1;
+		p += w;
+		at += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
 static int write_content(struct unpack *u, int fd, struct err *e)
 {
 	const void *p;
@@ -210,13 +223,8 @@ static int write_content(struct unpack *u, int fd, struct err *e)
 			return failed(u->tar, u->path, e);
 		if (at < 0 || charge(u, n, e) < 0)
 			return e->code ? -1 : err_set(e, EBADMSG, "%.160s: malformed", u->path);
-		for (size_t done = 0; done < n;) {
-			ssize_t w = pwrite(fd, (const char *)p + done, n - done,
-					   (off_t)at + (off_t)done);
-			if (w < 0)
-				return sys(u, e);
-			done += (size_t)w;
-		}
+		if (write_at(fd, p, n, (off_t)at) < 0)
+			return sys(u, e);
 	}
 }
 

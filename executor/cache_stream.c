@@ -80,20 +80,25 @@ int cache_entry_put(struct buf *out, const struct cache_entry *x, struct err *e)
 
 /* --- reading ------------------------------------------------------------------------------------ */
 
+static int fill_chunk(struct cache_stream *s, struct err *e)
+{
+	ssize_t got;
+	do
+		got = read(s->fd, s->chunk, sizeof s->chunk);
+	while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return got < 0 ? err_sys(e, "cache") : err_set(e, EPIPE, "the cache broke off");
+	s->at = 0;
+	s->len = (size_t)got;
+	return 0;
+}
+
 int cache_get_data(struct cache_stream *s, void *p, size_t n, struct err *e)
 {
 	char *to = p;
 	while (n) {
-		if (s->at == s->len) {
-			ssize_t got = read(s->fd, s->chunk, sizeof s->chunk);
-			if (got < 0 && errno == EINTR)
-				continue;
-			if (got <= 0)
-				return got < 0 ? err_sys(e, "cache")
-					       : err_set(e, EPIPE, "the cache broke off");
-			s->at = 0;
-			s->len = (size_t)got;
-		}
+		if (s->at == s->len && fill_chunk(s, e) < 0)
+			return -1;
 		size_t have = s->len - s->at < n ? s->len - s->at : n;
 		memcpy(to, s->chunk + s->at, have);
 		s->at += have;

@@ -323,8 +323,8 @@ int glob_compile(struct glob *ret, const char *pattern, const char *root, struct
 	struct compiling c = { .glob = &g, .root = root, .a = a };
 	if (strlen(pattern) >= GLOB_PATTERN_MAX)
 		return err_set(e, EINVAL, "pattern of more than %d bytes", GLOB_PATTERN_MAX);
-	g.alternatives = (struct glob_alternative **)arena_array(a, GLOB_ALTERNATIVES_MAX,
-								 sizeof *g.alternatives, e);
+	g.alternatives = (struct glob_alternative **)arena_array(
+		a, GLOB_ALTERNATIVES_MAX, sizeof(struct glob_alternative *), e);
 	if (!g.alternatives || compile_all(&c, pattern, e) < 0)
 		return -1;
 	*ret = g;

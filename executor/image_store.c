@@ -352,8 +352,9 @@ static void want_layers(struct trim *t, const char *image)
 		for (size_t i = 0; i < r.nlayers; i++) {
 			struct name key = { .bytes = 0 };
 			snprintf(key.hex, sizeof key.hex, "%s", r.layers[i].diff);
-			struct name *l = bsearch(&key, t->layers.list, t->layers.n, sizeof key,
-						 by_hex);
+			struct name *l = t->layers.n ? bsearch(&key, t->layers.list, t->layers.n,
+							       sizeof key, by_hex)
+						     : NULL;
 			if (l)
 				l->wanted = true;
 		}

@@ -75,27 +75,31 @@ int layer_name(const char *name, char ret[PATH_MAX], struct err *e)
 	return 0;
 }
 
+/* Walk the components of path from out, whose top is the root; -1: one does not fit. */
+static int add_path(char out[PATH_MAX], const char *path)
+{
+	char part[NAME_MAX + 1];
+	int n;
+	while ((n = next_component(&path, part)) > 0) {
+		char *slash = strrchr(out, '/');
+		if (strcmp(part, ".") == 0)
+			continue;
+		if (strcmp(part, "..") == 0)
+			*(slash ? slash : out) = '\0';
+		else if (!join(out, part))
+			return -1;
+	}
+	return n;
+}
+
 /* Where a link that stands in `dir` leads, and then `rest`: ".." ends at the root. Into ret. */
 static int link_target(const char *dir, const char *to, const char *rest, char ret[PATH_MAX],
 		       struct err *e)
 {
-	char out[PATH_MAX] = "", part[NAME_MAX + 1];
-	const char *pieces[] = { to[0] == '/' ? "" : dir, to, rest };
-	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
-		for (const char *s = pieces[i];;) {
-			int n = next_component(&s, part);
-			char *slash = strrchr(out, '/');
-			if (n == 0)
-				break;
-			if (n < 0)
-				return err_set(e, EINVAL, "%.120s: a link too long to follow", dir);
-			if (strcmp(part, ".") == 0)
-				continue;
-			if (strcmp(part, "..") == 0)
-				*(slash ? slash : out) = '\0';
-			else if (!join(out, part))
-				return err_set(e, EINVAL, "%.120s: a link too long to follow", dir);
-		}
+	char out[PATH_MAX] = "";
+	if ((to[0] != '/' && add_path(out, dir) < 0) || add_path(out, to) < 0 ||
+	    add_path(out, rest) < 0)
+		return err_set(e, EINVAL, "%.120s: a link too long to follow", dir);
 	memcpy(ret, out, strlen(out) + 1);
 	return 0;
 }

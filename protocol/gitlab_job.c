@@ -367,7 +367,7 @@ static int fill_artifacts(const struct filling *f, const struct json_at *at, str
 {
 	struct json_at artifacts = json_at_key(at, "artifacts");
 	struct job_artifact *list;
-	memcpy(&list, &job->artifacts, sizeof list);
+	memcpy(&list, &job->artifacts, sizeof(void *));
 	for (size_t i = 0; i < job->nartifacts; i++) {
 		struct json_at one = json_at_index(&artifacts, i);
 		struct json_at name = json_at_key(&one, "name");
@@ -386,7 +386,7 @@ static int fill_caches(const struct filling *f, const struct json_at *at, struct
 {
 	struct json_at caches = json_at_key(at, "cache");
 	struct job_cache *list;
-	memcpy(&list, &job->caches, sizeof list);
+	memcpy(&list, &job->caches, sizeof(void *));
 	for (size_t i = 0; i < job->ncaches; i++) {
 		struct json_at one = json_at_index(&caches, i);
 		struct json_at key = json_at_key(&one, "key");

@@ -267,6 +267,12 @@ struct download {
 	struct err e;
 };
 
+static void download_done(struct download *d)
+{
+	digest_free(&d->digest);
+}
+#define autodownload __attribute__((cleanup(download_done))) struct download
+
 /* Digest what the file holds, up to at; more is cut off. */
 static int go_on_from(struct download *d, uint64_t at)
 {
@@ -352,15 +358,13 @@ int oci_client_blob(struct oci_client *c, const struct oci_blob *blob, const str
 {
 	char path[PATH_ROOM];
 	struct stat st;
-	autodigest digest = { NULL };
-	struct download d = { .f = f, .blob = blob, .digest = digest };
+	autodownload d = { .f = f, .blob = blob };
 	if (blob_path(c, blob, path, e) < 0)
 		return -1;
 	if (fstat(f->fd, &st) < 0)
 		return err_sys(e, "blob");
 	uint64_t there = (uint64_t)st.st_size <= blob->size ? (uint64_t)st.st_size : 0;
 	int r = go_on_from(&d, there);
-	digest = d.digest;
 	if (r < 0)
 		*e = d.e;
 	else if (download(c, path, &d, e) < 0 || finish(&d, e) < 0)

@@ -71,7 +71,7 @@ struct document {
 };
 
 #define IN(type, field) .to = offsetof(struct type, field)
-#define TABLE(list, type) list, sizeof list / sizeof *list, sizeof(struct type), NULL
+#define TABLE(list, type) (list), sizeof(list) / sizeof *(list), sizeof(struct type), NULL
 #define LIST(type, list, n) IN(type, list), .count = offsetof(struct type, n)
 
 static const struct json_row platform_rows[] = {

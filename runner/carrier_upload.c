@@ -178,10 +178,24 @@ static bool is_final(struct upload *x, struct err *e)
 	return false;
 }
 
+/* What comes after an attempt that did not end it: the next one, after a while or at once. */
+static int between(struct upload *x, struct err *e)
+{
+	unsigned most = x->is == GITLAB_TRANSFER_UNAVAILABLE ? ATTEMPTS_UNAVAILABLE : ATTEMPTS;
+	if (x->is == GITLAB_TRANSFER_REDIRECT)
+		return 0;
+	if (x->repeat && clock_ms() + x->again_ms < x->plan.end_ms)
+		return carrier_pause(x->c, x->again_ms, e);
+	x->retry = (struct forge_retry){ 0 };
+	if (carrier_again(x->c, &x->plan, most, &x->why) < 0)
+		return err_set(e, EIO, "%s", x->why.msg);
+	return 0;
+}
+
 static int run(struct upload *x, struct err *e)
 {
 	x->ret->fault = SOURCES_NETWORK;
-	for (;;) {
+	do {
 		if (attempt(x, e) < 0) {
 			x->ret->fault = SOURCES_INTERNAL;
 			return -1;
@@ -190,21 +204,8 @@ static int run(struct upload *x, struct err *e)
 			snprintf(x->ret->text, sizeof x->ret->text, "201 Created");
 			return 0;
 		}
-		if (is_final(x, e))
-			return -1;
-		if (x->is == GITLAB_TRANSFER_REDIRECT)
-			continue;
-		if (x->repeat && clock_ms() + x->again_ms < x->plan.end_ms) {
-			if (carrier_pause(x->c, x->again_ms, e) < 0)
-				return -1;
-			continue;
-		}
-		unsigned most = x->is == GITLAB_TRANSFER_UNAVAILABLE ? ATTEMPTS_UNAVAILABLE
-								     : ATTEMPTS;
-		x->retry = (struct forge_retry){ 0 };
-		if (carrier_again(x->c, &x->plan, most, &x->why) < 0)
-			return err_set(e, EIO, "%s", x->why.msg);
-	}
+	} while (!is_final(x, e) && between(x, e) == 0);
+	return -1;
 }
 
 int carrier_upload(struct carrier *c, const struct carrier_upload *u, struct carried *ret,

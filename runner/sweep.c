@@ -91,13 +91,11 @@ static void init_ready(struct source *s, uint32_t events)
 	automsg m;
 	(void)events;
 	int r = sandbox_init_hear(s->fd, &m, &ev, &e);
-	if (r == 0)
-		return;
+	if (r > 0 && ev.what == SANDBOX_INIT_READY)
+		r = sandbox_init_wipe(s->fd, INSIDE, &e) < 0 ? -1 : 0;
 	if (r < 0)
 		finish(h, e.msg);
-	else if (ev.what == SANDBOX_INIT_READY && sandbox_init_wipe(s->fd, INSIDE, &e) < 0)
-		finish(h, e.msg);
-	else if (ev.what == SANDBOX_INIT_WIPED)
+	else if (r > 0 && ev.what == SANDBOX_INIT_WIPED)
 		finish(h, ev.text);
 }
 

@@ -156,8 +156,12 @@ int confine_join(int userns, int mntns, struct err *e)
 
 int confine_join_as(int userns, int mntns, const char *ids, struct err *e)
 {
-	unsigned uid, gid;
-	if (sscanf(ids, "%u:%u", &uid, &gid) != 2)
+	char uid[STR_NUM];
+	uint64_t to[2];
+	size_t n = strcspn(ids, ":");
+	snprintf(uid, sizeof uid, "%.*s", (int)n, ids);
+	if (n >= sizeof uid || !ids[n] || !str_u64(uid, INT32_MAX, &to[0]) ||
+	    !str_u64(ids + n + 1, INT32_MAX, &to[1]))
 		return err_set(e, EINVAL, "ids %.32s: not uid:gid", ids);
-	return join(userns, mntns, uid, gid, e);
+	return join(userns, mntns, (uid_t)to[0], (gid_t)to[1], e);
 }

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -127,6 +128,17 @@ static _Noreturn void child_run(struct order *o, int sync, int init)
 
 /* --- the parent ---------------------------------------------------------------------------------- */
 
+/* "U1000 1000": who the job is, of whom only its image knows. */
+static bool heard_ids(struct order *o, const char *text)
+{
+	char *gid;
+	if (text[0] != 'U')
+		return false;
+	o->spec.uid = (uint32_t)strtoul(text + 1, &gid, 10);
+	o->spec.gid = (uint32_t)strtoul(gid, NULL, 10);
+	return true;
+}
+
 /* Everything that the child said until it executed init, or ended. */
 static int hear(struct order *o, struct err *e)
 {
@@ -143,7 +155,7 @@ static int hear(struct order *o, struct err *e)
 		if (n <= 0)
 			break;
 		text[n] = '\0';
-		if (sscanf(text, "U%u %u", &o->spec.uid, &o->spec.gid) == 2)
+		if (heard_ids(o, text))
 			continue;
 		memcpy(o->report, text, (size_t)n + 1);
 	}

@@ -86,6 +86,9 @@ void seccomp_emit_head(struct seccomp_program *p, uint32_t otherwise)
 	seccomp_emit(p, BPF_RET | BPF_K, otherwise);
 }
 
+/* Halves: as deep as the number of calls has bits.
+ * NOLINTBEGIN(misc-no-recursion) */
+
 /* How long n ranges become: an answer each, a comparison between two, a long jump where one is needed. */
 static size_t length(size_t n)
 {
@@ -112,6 +115,7 @@ static void emit_ranges(struct seccomp_program *p, const struct range *r, size_t
 	emit_ranges(p, r, half);
 	emit_ranges(p, r + half, n - half);
 }
+/* NOLINTEND(misc-no-recursion) */
 
 void seccomp_emit_calls(struct seccomp_program *p, const struct seccomp_profile *profile)
 {

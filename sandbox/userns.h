@@ -16,7 +16,7 @@ struct userns_maps {
  * The caller stays outside, waits for the child and ends as it ends; it never returns. When the caller is
  * killed the child is too. -1: nothing has happened.
  */
-int userns_enter(const struct userns_maps *maps, struct err *e)
+int userns_enter(const struct userns_maps *from, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 #endif

@@ -2,6 +2,11 @@
 #ifndef TESTS_INSIDE_H
 #define TESTS_INSIDE_H
 
+#include <stdbool.h>
+
+/* Whether this is the machine's own user namespace, in which root is root. */
+bool inside_is_host(void);
+
 /* What the kernel gives and what it refuses (probe.c). */
 int inside_probe(int argc, char **argv);
 

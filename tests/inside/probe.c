@@ -88,17 +88,18 @@ static void need(bool ok, const char *what)
 	exit(1);
 }
 
-/* Is this the machine's own user namespace, in which root is root? */
-static bool on_the_host(void)
+bool inside_is_host(void)
 {
 	char map[64] = "";
 	int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
 	if (fd >= 0 && read(fd, map, sizeof map - 1) < 0)
 		map[0] = '\0';
 	close(fd);
-	unsigned long inside = 1, outside = 1, count = 0;
-	bool read_well = sscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3;
-	return !read_well || (inside == 0 && outside == 0 && count > UINT16_MAX);
+	char *at = map;
+	unsigned long row[3]; /* inside, outside, count */
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+		row[i] = strtoul(at, &at, 10);
+	return !map[0] || (row[0] == 0 && row[1] == 0 && row[2] > UINT16_MAX);
 }
 
 /* Nothing that is mounted or written to /tmp from here on is seen by anybody else. */
@@ -152,7 +153,7 @@ static void own_victim(void)
 /* In a sandbox: nothing, it is there. */
 static void in_sandbox(void)
 {
-	if (!on_the_host())
+	if (!inside_is_host())
 		return;
 	fprintf(stderr,
 		"probe: this is no sandbox: in the machine's own user namespace nothing is tried\n");
