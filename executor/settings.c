@@ -26,6 +26,7 @@ struct row {
 
 static const struct row rows[] = {
 	TEXT(forge),
+	TEXT(labels),
 	TEXT(runner_name),
 	TEXT(short_token),
 	TEXT(system_id),

@@ -10,7 +10,8 @@
 
 /* Strings are never NULL once read. Lists are joined by '\n' (their items hold none). */
 struct settings {
-	const char *forge; /* "gitlab" (also ""), "gitea", "forgejo": what the payload is */
+	const char *forge;  /* "gitlab" (also ""), "gitea", "forgejo": what the payload is */
+	const char *labels; /* of a workflow runner: "name[:docker://image]", a line each */
 	const char *runner_name, *short_token, *system_id;
 	const char *server_url;    /* of the coordinator; "" for exec */
 	const char *shell;         /* "bash" or "sh" */

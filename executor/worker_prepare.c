@@ -110,6 +110,40 @@ static int set_image(struct worker *w, struct err *e)
 	return vars_resolve(w->vars, e);
 }
 
+/* The image that the operator gave to a label; NULL: none, or another label. */
+static const char *image_of_label(struct worker *w, const char *name, struct err *e)
+{
+	static const char mark[] = ":docker:";
+	size_t len = strlen(name);
+	for (const char *s = w->settings.labels; *s; s += *s == '\n') {
+		size_t n = strcspn(s, "\n"), lead = len + sizeof mark - 1;
+		const char *arg = s + lead;
+		if (n > lead && strncmp(s, name, len) == 0 &&
+		    strncmp(s + len, mark, sizeof mark - 1) == 0) {
+			arg += str_starts(arg, "//") ? 2 : 0;
+			return arena_strndup(&w->arena, arg, (size_t)(s + n - arg), e);
+		}
+		s += n;
+	}
+	return NULL;
+}
+
+/* A workflow job without a container runs where the first of its labels says. */
+static int use_label(struct worker *w, struct err *e)
+{
+	const struct job_workflow *flow = w->job->workflow;
+	for (size_t i = 0; flow && i < flow->nruns_on; i++) {
+		const char *image = image_of_label(w, flow->runs_on[i], e);
+		if (!image && e->code)
+			return -1;
+		if (image) {
+			w->settings.image = image;
+			return 0;
+		}
+	}
+	return 0;
+}
+
 static int build_vars(struct worker *w, struct err *e)
 {
 	const struct settings *s = &w->settings;
@@ -270,6 +304,14 @@ static int fail(struct worker *w, enum ending ending, const struct err *e)
 	return -1;
 }
 
+/* What the configuration says about a job like this one. */
+static int adapt(struct worker *w, struct err *e)
+{
+	if (use_clone_url(w, e) < 0 || use_label(w, e) < 0 || paths(w, e) < 0)
+		return -1;
+	return build_vars(w, e);
+}
+
 /* With a payload that cannot be read there is still a log, and the reason in it. */
 static int understand(struct worker *w)
 {
@@ -277,8 +319,8 @@ static int understand(struct worker *w)
 	int r = read_settings(w, &why);
 	if (r == 0)
 		r = read_payload(w, &why);
-	if (r == 0 && (use_clone_url(w, &why) < 0 || paths(w, &why) < 0 || build_vars(w, &why) < 0))
-		r = -1;
+	if (r == 0)
+		r = adapt(w, &why);
 	if (open_log(w, &e) < 0) {
 		w->log.broken = e;
 		return fail(w, ENDING_INFRA, &e);

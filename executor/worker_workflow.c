@@ -38,8 +38,11 @@ static const struct shell_row shells[] = {
 	{ "sh", { "sh", "-e", "{0}" }, "sh -e {0}" },
 };
 
-static const struct shell_row *shell_find(const char *name)
+/* In an image there may be no bash: as GitHub does it there. */
+static const struct shell_row *shell_find(const struct worker *w, const char *name)
 {
+	if (!*name && w->image.name[0])
+		name = "sh";
 	for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
 		if (strcmp(shells[i].name, name) == 0)
 			return &shells[i];
@@ -111,7 +114,7 @@ static int evaluate(struct worker *w, struct workflow *x, struct run *r, struct 
 	    workflow_timeout(x, &j->timeout, &r->timeout_ms, e) < 0 ||
 	    workflow_flag(x, &j->carry_on, &r->carry_on, e) < 0)
 		return -1;
-	r->row = shell_find(r->shell);
+	r->row = shell_find(w, r->shell);
 	if (!r->row)
 		return err_set(e, EINVAL, "the shell \"%.80s\" is not supported yet", r->shell);
 	r->title = *j->name.text ? workflow_text(x, &j->name, e) : title_of(w, r, e);

@@ -24,11 +24,20 @@ struct schema {
 	const char *name, *why; /* why not; NULL: it is served */
 };
 
+enum { HOST, DOCKER };
+
 static const struct schema schemas[] = {
-	{ "host", NULL },
-	{ "docker", "images are not run for workflows yet: use NAME or NAME:host" },
+	[HOST] = { "host", NULL },
+	[DOCKER] = { "docker", NULL },
 	{ "lxc", "there are no LXC containers here: use NAME or NAME:host" },
 };
+
+/* What is behind ":docker": "//image" or "image". */
+static const char *image_of(const char *rest)
+{
+	rest += *rest == ':';
+	return str_starts(rest, "//") ? rest + 2 : rest;
+}
 
 int gitea_label_check(const char *label, struct err *e)
 {
@@ -42,8 +51,10 @@ int gitea_label_check(const char *label, struct err *e)
 	for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
 		if (strlen(schemas[i].name) != len || strncmp(schemas[i].name, schema, len) != 0)
 			continue;
-		return schemas[i].why
-			       ? err_set(e, EINVAL, "label \"%.80s\": %s", label, schemas[i].why)
+		if (schemas[i].why)
+			return err_set(e, EINVAL, "label \"%.80s\": %s", label, schemas[i].why);
+		return i == DOCKER && !*image_of(schema + len)
+			       ? err_set(e, EINVAL, "label \"%.80s\": no image", label)
 			       : 0;
 	}
 	return err_set(e, EINVAL, "label \"%.80s\": the schema is host or docker", label);

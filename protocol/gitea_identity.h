@@ -11,8 +11,8 @@ enum { GITEA_UUID = 36 };
 int gitea_label_name(const char *label, size_t n, size_t *ret_n, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* A whole label, "name[:schema[:arg]]", as this version can serve it: the schema is "host". -1 with e
- * saying what is not done. */
+/* A whole label, "name[:schema[:arg]]", the schema being "host" or "docker". -1 with e saying what is
+ * not done. */
 int gitea_label_check(const char *label, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 

@@ -208,7 +208,7 @@ static int fill(struct parsing *p, const json_t *task)
 			     .before_sha = "",
 			     .object_format = "sha1",
 			     .protected_ref = row.protected_ref },
-		.image = { .name = "", .platform = "", .user = "" },
+		.image = { .name = r.image, .platform = "", .user = "" },
 		.workflow = p->w,
 		.trace_sections = true,
 	};

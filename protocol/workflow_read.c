@@ -91,7 +91,6 @@ static const struct refused_key step_keys[] = {
 
 static const struct refused_key job_keys[] = {
 	{ "uses", "`uses:` of a job (a reusable workflow) is not supported yet" },
-	{ "container", "`container:` is not supported yet" },
 	{ "services", "`services:` are not supported yet" },
 	{ "outputs", "`outputs:` of a job are not supported yet" },
 };
@@ -233,6 +232,50 @@ static int take_timeout(struct reading *r, const struct yaml_node *job, unsigned
 	return 0;
 }
 
+/* A text, or a list of them: what the server has evaluated. */
+static int take_runs_on(struct reading *r, const struct yaml_node *job)
+{
+	const struct yaml_node *v = member(job, "runs-on");
+	size_t n = !v ? 0 : v->kind == YAML_LIST ? v->count : 1;
+	const char **labels = arena_array(r->a, n + 1, sizeof *labels, r->e);
+	if (!labels)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		const struct yaml_node *item = v->kind == YAML_LIST ? v->items[i] : v;
+		if (item->kind >= YAML_LIST)
+			return fail(r, item, "a label is expected");
+		labels[i] = item->text;
+	}
+	r->w->runs_on = labels;
+	r->w->nruns_on = n;
+	return 0;
+}
+
+static const struct refused_key container_keys[] = {
+	{ "credentials", "`credentials:` of a container are not supported yet" },
+	{ "env", "`env:` of a container is not supported yet" },
+	{ "ports", "`ports:` of a container are not supported yet" },
+	{ "volumes", "`volumes:` of a container are not supported yet" },
+	{ "options", "`options:` of a container are not supported yet" },
+};
+
+/* An image, or a mapping with one. */
+static int take_container(struct reading *r, const struct yaml_node *job, const char **ret)
+{
+	const struct yaml_node *v = member(job, "container");
+	const struct yaml_node *image = v && v->kind == YAML_MAP ? member(v, "image") : v;
+	*ret = "";
+	if (!v)
+		return 0;
+	if (!image || image->kind >= YAML_LIST)
+		return fail(r, v, "container is expected to name an image");
+	*ret = str_starts(image->text, "docker://") ? image->text + strlen("docker://")
+						    : image->text;
+	if (strchr(image->text, '$'))
+		return refuse(r, image, "an expression in `container:` is not supported yet");
+	return refuse_keys(r, v, container_keys, sizeof container_keys / sizeof *container_keys);
+}
+
 /* The one member of jobs. */
 static const struct yaml_pair *job_of(struct reading *r, const struct yaml_node *root)
 {
@@ -251,7 +294,8 @@ static const struct yaml_pair *job_of(struct reading *r, const struct yaml_node 
 static int take_job(struct reading *r, const struct yaml_node *root, const struct yaml_node *job)
 {
 	if (take_text(r, job, "if", &r->w->condition) < 0 || take_env(r, root, &r->w->env[0]) < 0 ||
-	    take_env(r, job, &r->w->env[1]) < 0 || take_defaults(r, root, job) < 0)
+	    take_env(r, job, &r->w->env[1]) < 0 || take_defaults(r, root, job) < 0 ||
+	    take_runs_on(r, job) < 0)
 		return -1;
 	return refuse_keys(r, job, job_keys, sizeof job_keys / sizeof *job_keys);
 }
@@ -269,14 +313,17 @@ int workflow_read(const char *text, size_t n, struct arena *a, struct workflow_r
 		return -1;
 	const struct yaml_node *job = pair->value;
 	struct job_text name;
+	const char *image;
 	unsigned timeout_s;
 	if (take_text(&r, job, "name", &name) < 0 || take_job(&r, root, job) < 0 ||
-	    take_timeout(&r, job, &timeout_s) < 0 || take_steps(&r, job) < 0)
+	    take_timeout(&r, job, &timeout_s) < 0 || take_container(&r, job, &image) < 0 ||
+	    take_steps(&r, job) < 0)
 		return -1;
 	*ret = (struct workflow_read){
 		.workflow = r.w,
 		.key = pair->key->text,
 		.name = *name.text ? name.text : pair->key->text,
+		.image = image,
 		.timeout_s = timeout_s,
 		.matrix = member(member(job, "strategy"), "matrix"),
 	};

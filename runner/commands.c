@@ -99,7 +99,7 @@ static const struct command_option forge_option = {
 static const struct command_option labels_option = {
 	.name = "labels",
 	.arg = "A,B",
-	.help = "gitea, forgejo: what workflows name in runs-on, each NAME or NAME:host",
+	.help = "gitea, forgejo: what workflows name in runs-on, each NAME, NAME:host or NAME:docker://IMAGE",
 };
 static const struct command_option ephemeral_option = {
 	.name = "ephemeral",

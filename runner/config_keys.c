@@ -65,7 +65,7 @@ static const struct config_key runner_keys[] = {
 	    .doc = "What kind of server it is."),
 	RUN("labels", LIST, labels, COUNTED(nlabels), .standard = "",
 	    .doc = "Gitea and Forgejo: what workflows name in runs-on to get this runner: "
-		   "NAME or NAME:host."),
+		   "NAME, NAME:host or NAME:docker://IMAGE."),
 	RUN("ephemeral", BOOL, ephemeral, .standard = "false",
 	    .doc = "Gitea and Forgejo: ask for one job and no more; the server deletes the runner "
 		   "when that job has ended."),

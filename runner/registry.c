@@ -134,6 +134,7 @@ static int fill_settings(struct registry_row *r, const struct config_runner *fro
 	r->settings = (struct settings){
 		.runner_name = from->name,
 		.forge = from->forge,
+		.labels = r->wire.labels,
 		.short_token = r->short_token,
 		.system_id = "",
 		.server_url = from->url,

@@ -11,7 +11,7 @@ complete -c courser -n '__fish_seen_subcommand_from register' -l url -s u -r -d 
 complete -c courser -n '__fish_seen_subcommand_from register' -l token-file -s t -r -F -d 'where the token is; - is standard input; a bare name may be a systemd credential'
 complete -c courser -n '__fish_seen_subcommand_from register' -l forge -r -d 'what kind of coordinator it is: gitlab, gitea or forgejo; default: gitlab'
 complete -c courser -n '__fish_seen_subcommand_from register' -l name -s n -r -d 'what it is called here; default: the host'\''s name'
-complete -c courser -n '__fish_seen_subcommand_from register' -l labels -r -d 'gitea, forgejo: what workflows name in runs-on, each NAME or NAME:host'
+complete -c courser -n '__fish_seen_subcommand_from register' -l labels -r -d 'gitea, forgejo: what workflows name in runs-on, each NAME, NAME:host or NAME:docker://IMAGE'
 complete -c courser -n '__fish_seen_subcommand_from register' -l ephemeral -d 'gitea, forgejo: for one job; the server deletes the runner after it'
 complete -c courser -n '__fish_seen_subcommand_from register' -l offline -d 'forgejo: the token file holds the secret of an offline registration'
 complete -c courser -n '__fish_seen_subcommand_from register' -l config -s c -r -F -d 'the configuration; default /etc/courser/config.yaml for root, else $XDG_CONFIG_HOME/courser/config.yaml'

@@ -35,7 +35,7 @@ case $verb in
 			'--token-file=[where the token is; - is standard input; a bare name may be a systemd credential]:FILE:_files' \
 			'--forge=[what kind of coordinator it is\: gitlab, gitea or forgejo; default\: gitlab]:KIND: ' \
 			'--name=[what it is called here; default\: the host'\''s name]:NAME: ' \
-			'--labels=[gitea, forgejo\: what workflows name in runs-on, each NAME or NAME\:host]:A,B: ' \
+			'--labels=[gitea, forgejo\: what workflows name in runs-on, each NAME, NAME\:host or NAME\:docker\://IMAGE]:A,B: ' \
 			'--ephemeral[gitea, forgejo\: for one job; the server deletes the runner after it]' \
 			'--offline[forgejo\: the token file holds the secret of an offline registration]' \
 			'--config=[the configuration; default /etc/courser/config.yaml for root, else $XDG_CONFIG_HOME/courser/config.yaml]:FILE:_files' \

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from courser import Courser, Daemon
 from daemon_client import job_directories, until
+from machine import require
 
 from tests.forge.gitea import Gitea
 from tests.forge.gitea_tasks import Task
+from tests.forge.images import Image, busybox
+from tests.forge.registry import Registry, available
 
 
 def start(courser: Courser, gitea: Gitea, **how: Any) -> Daemon:
@@ -109,7 +112,7 @@ def test_conditions_and_failures(gitea, courser):
 @pytest.mark.parametrize("body, words", [
     ("    steps:\n      - run: echo\n      - uses: actions/checkout@v4\n",
      "line 8, column 15: `uses:` in a step is not supported yet"),
-    ("    container: debian\n    steps:\n      - run: echo\n", "line 6, column 16: `container:` is not supported yet"),
+    ("    services:\n      db: {image: x}\n    steps:\n      - run: echo\n", "`services:` are not supported yet"),
     ("    outputs:\n      a: b\n    steps:\n      - run: echo\n", "`outputs:` of a job are not supported yet"),
     ("    steps:\n      - run: print(1)\n        shell: python\n", "a shell other than bash and sh is not supported"),
     ("    steps:\n      - run: echo a=b >> $GITHUB_OUTPUT\n", "the file GITHUB_OUTPUT is not supported yet"),
@@ -127,6 +130,27 @@ def test_what_is_not_run_fails_with_words(gitea, courser, body, words):
     task.wait()
     assert task.result == "FAILURE" and words in task.text, task.text
     assert good.wait().result == "SUCCESS" and "SUCCESS" not in results(task)
+
+
+@pytest.mark.parametrize("how", ["label", "container"])
+def test_a_job_in_an_image(gitea, courser, binaries, how):
+    if b"/ld-linux" in (binaries.path / "courser-init").read_bytes():
+        pytest.skip("this build's init is not static")  # with sanitizers; an image does not have its libraries
+    require(available(), "docker-registry")
+    with Registry() as registry:
+        name = registry.push("t/job", "1", Image([busybox()], {"Env": ["PATH=/bin", "FROM_IMAGE=yes"],
+                                                                "Entrypoint": ["/nowhere"]}))
+        runner = gitea.add_runner(["linux"])
+        token = courser.write("tok", runner.credentials)
+        courser.run(courser.write_config(
+            concurrent=1, listen_address="", runners=[
+                {"name": "r", "forge": "gitea", "url": gitea.url, "token_file": str(token),
+                 "images": {"insecure_registries": [registry.host]},
+                 "labels": [f"linux:docker://{name}" if how == "label" else "linux"]}]))
+        head = f"    container: {name}\n" if how == "container" else ""
+        task = gitea.queue(workflow(head + "    steps:\n      - run: echo $FROM_IMAGE $HOME $PATH $GITHUB_JOB; pwd\n"))
+        assert task.wait(40).result == "SUCCESS", task.text
+        assert output(task, 0) == ["yes /root /bin a", "/builds/boss/demo"] and "shell: sh -e {0}" in task.lines
 
 
 def test_odd_yaml_is_no_error(gitea, courser):
@@ -215,7 +239,7 @@ def test_registering_offline_at_forgejo(gitea, courser):
 
 @pytest.mark.parametrize("words, text", [
     (["--forge=gitea"], "--labels"), (["--forge=svn"], "gitlab, gitea and forgejo"), (["--labels=a"], "--forge=gitea"),
-    (["--forge=gitea", "--labels=a:docker://x"], "images are not run for workflows yet"),
+    (["--forge=gitea", "--labels=a:lxc"], "no LXC containers"),
     (["--forge=forgejo", "--labels=a", "--offline"], "40 hex digits"),
 ])
 def test_registrations_that_make_no_sense(gitea, courser, words, text):

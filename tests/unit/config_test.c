@@ -194,8 +194,8 @@ static const struct refusal {
 	{ R "forge: gitea\n", "2:5: runners[0]: no labels: no job would ever come\n" },
 	{ R "forge: gitea\n    labels: [a]\n",
 	  "2:5: runners[0]: token: of gitea and forgejo it is UUID:TOKEN\n" },
-	{ R "forge: gitea\n    labels: [\"a:docker://b\"]\n",
-	  "2:5: runners[0]: label \"a:docker://b\": images are not run for workflows yet: use NAME or "
+	{ R "forge: gitea\n    labels: [\"a:lxc\"]\n",
+	  "2:5: runners[0]: label \"a:lxc\": there are no LXC containers here: use NAME or "
 	  "NAME:host\n" },
 	{ R "tls-ca-file: /a\n    tls_ca_file: /b\n",
 	  "5:5: tls_ca_file: is there twice, in two spellings\n" },

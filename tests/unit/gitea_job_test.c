@@ -100,6 +100,25 @@ START_TEST(a_workflow)
 }
 END_TEST
 
+START_TEST(labels_and_an_image)
+{
+	ck_assert_int_eq(
+		reads("jobs: {a: {runs-on: [x, y], container: 'docker://debian:12', steps: "
+		      "[{run: x}]}}"),
+		0);
+	ck_assert_uint_eq(work.workflow->nruns_on, 2);
+	ck_assert_str_eq(work.workflow->runs_on[1], "y");
+	ck_assert_str_eq(work.image, "debian:12");
+	ck_assert_int_eq(
+		reads("jobs: {a: {runs-on: x, container: {image: a/b}, steps: [{run: x}]}}"), 0);
+	ck_assert_str_eq(work.workflow->runs_on[0], "x");
+	ck_assert_str_eq(work.image, "a/b");
+	ck_assert_int_eq(reads("jobs: {a: {container: '', steps: [{run: x}]}}"), 0);
+	ck_assert_str_eq(work.image, "");
+	ck_assert_uint_eq(work.workflow->nruns_on, 0);
+}
+END_TEST
+
 START_TEST(a_matrix_of_any_values)
 {
 	ck_assert_int_eq(
@@ -124,8 +143,10 @@ static const struct bad_row refused[] = {
 	{ "jobs:\n  a:\n    steps:\n    - run: x\n    - uses: actions/checkout@v4\n",
 	  "line 5, column 13: `uses:` in a step is not supported yet: this version runs `run:` steps "
 	  "only" },
-	{ "jobs: {a: {container: debian, steps: [{run: x}]}}",
-	  "line 1, column 23: `container:` is not supported yet" },
+	{ "jobs: {a: {container: {image: debian, env: {A: b}}, steps: [{run: x}]}}",
+	  "line 1, column 44: `env:` of a container is not supported yet" },
+	{ "jobs: {a: {container: '${{ matrix.x }}', steps: [{run: x}]}}",
+	  "line 1, column 23: an expression in `container:` is not supported yet" },
 	{ "jobs: {a: {services: {db: {image: x}}, steps: [{run: x}]}}",
 	  "line 1, column 22: `services:` are not supported yet" },
 	{ "jobs: {a: {uses: ./.gitea/workflows/b.yml}}",
@@ -156,6 +177,9 @@ static const struct bad_row wrong[] = {
 	{ "jobs: {a: {steps: [x]}}", "1:20: a step is expected to be a mapping" },
 	{ "jobs: {a: {steps: [{name: x}]}}", "1:20: a step needs `run:` or `uses:`" },
 	{ "jobs: {a: {steps: [{run: [x]}]}}", "1:26: a text is expected" },
+	{ "jobs: {a: {container: {}, steps: [{run: x}]}}",
+	  "1:23: container is expected to name an image" },
+	{ "jobs: {a: {runs-on: [[x]], steps: [{run: x}]}}", "1:22: a label is expected" },
 	{ "jobs: {a: {env: [x], steps: [{run: x}]}}", "1:17: env is expected to be a mapping" },
 	{ "jobs: {a: {env: {A: [x]}, steps: [{run: x}]}}", "1:21: a text is expected" },
 };
@@ -243,6 +267,7 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, decoding, 0, ROWS(codes));
 	tcase_add_test(t, a_workflow);
+	tcase_add_test(t, labels_and_an_image);
 	tcase_add_test(t, a_matrix_of_any_values);
 	tcase_add_loop_test(t, what_is_not_run_has_a_place, 0, ROWS(refused));
 	tcase_add_loop_test(t, what_is_no_workflow_has_a_place, 0, ROWS(wrong));

@@ -197,8 +197,10 @@ START_TEST(labels_with_a_schema)
 {
 	ck_assert_int_eq(gitea_label_check("ubuntu-latest", &e), 0);
 	ck_assert_int_eq(gitea_label_check("ubuntu-latest:host", &e), 0);
-	ck_assert_int_eq(gitea_label_check("x:docker://node:20", &e), -1);
-	ck_assert_ptr_nonnull(strstr(e.msg, "images are not run for workflows yet"));
+	ck_assert_int_eq(gitea_label_check("x:docker://node:20", &e), 0);
+	ck_assert_int_eq(gitea_label_check("x:docker:node", &e), 0);
+	ck_assert_int_eq(gitea_label_check("x:docker://", &e), -1);
+	ck_assert_str_eq(e.msg, "label \"x:docker://\": no image");
 	ck_assert_int_eq(gitea_label_check("x:lxc", &e), -1);
 	ck_assert_int_eq(gitea_label_check("x:vm", &e), -1);
 	ck_assert_str_eq(e.msg, "label \"x:vm\": the schema is host or docker");
