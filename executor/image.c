@@ -4,6 +4,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { VALUE_MAX = 256 << 10 };
@@ -33,6 +34,23 @@ const char *image_fault_name(enum image_fault f)
 bool image_fault_passes(enum image_fault f)
 {
 	return faults[f < IMAGE_FAULTS ? f : IMAGE_INTERNAL].passes;
+}
+
+void image_size_text(uint64_t bytes, char out[IMAGE_SIZE_TEXT])
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	size_t i = 0;
+	uint64_t whole = bytes, rest = 0;
+	while (whole >= 1024 && i + 1 < sizeof units / sizeof *units) {
+		rest = whole % 1024;
+		whole /= 1024;
+		i++;
+	}
+	if (i)
+		snprintf(out, IMAGE_SIZE_TEXT, "%llu.%llu %s", (unsigned long long)whole,
+			 (unsigned long long)(rest * 10 / 1024), units[i]);
+	else
+		snprintf(out, IMAGE_SIZE_TEXT, "%llu B", (unsigned long long)bytes);
 }
 
 bool image_hex_ok(const char *s)

@@ -92,6 +92,10 @@ int image_record_read(const char *text, size_t n, struct arena *a, struct image_
 int image_record_load(int fd, struct arena *a, struct image_record *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* "12.5 MiB", "812 B": for the log. */
+enum { IMAGE_SIZE_TEXT = 32 };
+void image_size_text(uint64_t bytes, char out[IMAGE_SIZE_TEXT]) __attribute__((nonnull));
+
 /* IMAGE_HEX lower-case hex digits, nothing else. */
 bool image_hex_ok(const char *s) __attribute__((nonnull));
 

@@ -61,15 +61,13 @@ static int keep_lower(struct job *j, uint32_t number, struct err *e)
 static void say_done(const struct job *j, size_t i, const struct archive_layer_result *r,
 		     uint64_t since_ms)
 {
-	char line[LINE], devices[64] = "";
+	char line[LINE], devices[64] = "", size[IMAGE_SIZE_TEXT];
 	uint64_t ms = clock_ms() - since_ms;
+	image_size_text(r->bytes, size);
 	if (r->devices)
 		snprintf(devices, sizeof devices, ", %u device nodes left out", r->devices);
-	snprintf(line, sizeof line,
-		 "Unpacked layer %zu/%zu: %llu entries, %llu.%llu MiB%s (%llu.%llus)", i + 1,
-		 j->record.nlayers, (unsigned long long)r->entries,
-		 (unsigned long long)(r->bytes >> 20),
-		 (unsigned long long)((r->bytes & 0xfffff) * 10 >> 20), devices,
+	snprintf(line, sizeof line, "Unpacked layer %zu/%zu: %llu entries, %s%s (%llu.%llu s)",
+		 i + 1, j->record.nlayers, (unsigned long long)r->entries, size, devices,
 		 (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000 / 100));
 	j->u->say(j->u->arg, line);
 }

@@ -42,22 +42,16 @@ static void sayf(struct pull *u, const char *fmt, ...)
 
 /* --- one blob ----------------------------------------------------------------------------------- */
 
-static void mib(uint64_t bytes, char *out, size_t size)
-{
-	snprintf(out, size, "%llu.%llu MiB", (unsigned long long)(bytes >> 20),
-		 (unsigned long long)((bytes & 0xfffff) * 10 >> 20));
-}
-
 static void on_progress(void *arg, uint64_t bytes)
 {
 	struct pull *u = arg;
-	char done[32], all[32];
+	char done[IMAGE_SIZE_TEXT], all[IMAGE_SIZE_TEXT];
 	uint64_t now = clock_ms();
 	if (now - u->said_ms < SAY_MS)
 		return;
 	u->said_ms = now;
-	mib(bytes, done, sizeof done);
-	mib(u->image.manifest.layers[u->layer].size, all, sizeof all);
+	image_size_text(bytes, done);
+	image_size_text(u->image.manifest.layers[u->layer].size, all);
 	sayf(u, "Pulling layer %zu/%zu: %s of %s", u->layer + 1, u->image.manifest.nlayers, done,
 	     all);
 }
@@ -118,7 +112,7 @@ static int open_part(struct pull *u, const char *name, struct err *e)
 
 static int fetch(struct pull *u, const struct oci_blob *blob, struct err *e)
 {
-	char part[IMAGE_HEX + 8], size[32];
+	char part[IMAGE_HEX + 8], size[IMAGE_SIZE_TEXT];
 	snprintf(part, sizeof part, "%s.part", hex(blob->digest));
 	autofd fd = open_part(u, part, e);
 	if (fd < 0 && e->code == EEXIST) {
@@ -128,7 +122,7 @@ static int fetch(struct pull *u, const struct oci_blob *blob, struct err *e)
 	if (fd < 0)
 		return -1;
 	struct oci_fetch f = { .fd = fd, .progress = on_progress, .arg = u };
-	mib(blob->size, size, sizeof size);
+	image_size_text(blob->size, size);
 	sayf(u, "Pulling layer %zu/%zu, %s", u->layer + 1, u->image.manifest.nlayers, size);
 	u->said_ms = clock_ms();
 	if (oci_client_blob(&u->client, blob, &f, e) < 0)

@@ -110,6 +110,29 @@ START_TEST(faults_have_names)
 }
 END_TEST
 
+struct size {
+	uint64_t bytes;
+	const char *text;
+};
+
+static const struct size sizes[] = {
+	{ 0, "0 B" },
+	{ 1023, "1023 B" },
+	{ 1024, "1.0 KiB" },
+	{ 1600, "1.5 KiB" },
+	{ 12 << 20, "12.0 MiB" },
+	{ (3ULL << 30) + (512 << 20), "3.5 GiB" },
+	{ UINT64_MAX, "16777215.9 TiB" },
+};
+
+START_TEST(sizes_are_shown)
+{
+	char text[IMAGE_SIZE_TEXT];
+	image_size_text(sizes[_i].bytes, text);
+	ck_assert_str_eq(text, sizes[_i].text);
+}
+END_TEST
+
 /* --- the store ---------------------------------------------------------------------------------- */
 
 static uint32_t add_layer(const char *hex, uint64_t bytes)
@@ -218,6 +241,7 @@ int main(void)
 	tcase_add_loop_test(t, what_is_no_record_is_refused, 0,
 			    sizeof bad_records / sizeof *bad_records);
 	tcase_add_test(t, faults_have_names);
+	tcase_add_loop_test(t, sizes_are_shown, 0, sizeof sizes / sizeof *sizes);
 	tcase_add_test(t, a_layer_is_found_by_what_it_is);
 	tcase_add_test(t, a_name_leads_to_its_image);
 	tcase_add_test(t, what_is_held_is_not_let_go);
