@@ -131,6 +131,23 @@ void cgroup_open(struct cgroup *g, const char *where, uint64_t id)
 		enable(g);
 }
 
+bool cgroup_expect(const char *where, char *note, size_t size)
+{
+	char path[PATH], list[VALUE * 4] = "";
+	snprintf(path, sizeof path, "%s", where);
+	snprintf(note, size, "no delegated cgroup v2");
+	if (strcmp(where, "off") == 0)
+		snprintf(note, size, "cgroups are off");
+	if (strcmp(where, "off") == 0 || (where[0] != '/' && own_group(path, sizeof path) < 0))
+		return false;
+	autofd group = open_group(path);
+	autofd file = group < 0 ? -1 : openat(group, "cgroup.controllers", O_RDONLY | O_CLOEXEC);
+	if (file < 0 || (where[0] != '/' && !is_delegated(group)))
+		return false;
+	snprintf(note, size, "cgroup v2 without memory");
+	return read(file, list, sizeof list - 1) > 0 && strstr(list, controllers[CGROUP_MEMORY]);
+}
+
 void cgroup_close(struct cgroup *g)
 {
 	fd_close(&g->top);

@@ -30,6 +30,8 @@ struct cgroup_limits {
  * error: what is missing is in note.
  */
 void cgroup_open(struct cgroup *g, const char *where, uint64_t id) __attribute__((nonnull));
+/* Whether cgroup_open would find a group that holds memory; else note says why not. Looks, and changes nothing. */
+bool cgroup_expect(const char *where, char *note, size_t size) __attribute__((nonnull));
 void cgroup_close(struct cgroup *g) __attribute__((nonnull));
 
 /* Make the slot's group, with these limits. What an earlier job left is removed. Its directory, or -1. */

@@ -17,6 +17,7 @@ int cmd_eval(const struct command_line *l, struct err *e);
 int cmd_exec(const struct command_line *l, struct err *e);
 int cmd_help(const struct command_line *l, struct err *e);
 int cmd_list(const struct command_line *l, struct err *e);
+int cmd_policy(const struct command_line *l, struct err *e);
 int cmd_redact(const struct command_line *l, struct err *e);
 int cmd_run(const struct command_line *l, struct err *e);
 int cmd_register(const struct command_line *l, struct err *e);

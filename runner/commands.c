@@ -279,6 +279,18 @@ static const struct command verbs[] = {
 		.run = cmd_doctor,
 	},
 	{
+		.name = "policy",
+		.operand = "explain",
+		.operands_min = 1,
+		.operands_max = 1,
+		.help = "Show the effective rights of jobs on this host",
+		.more = "For each registration, or the one that is named: ids, namespaces, network, files, "
+			"capabilities, system calls, limits, and what holds them here. Nothing is "
+			"changed.",
+		.options = { &config_option, &name_option },
+		.run = cmd_policy,
+	},
+	{
 		.name = "version",
 		.help = "Show the version",
 		.more = "",

@@ -144,7 +144,8 @@ static const struct config_key runner_keys[] = {
 		   "limit. Held by a cgroup where one is delegated, else sampled."),
 	RUN("limits.cpus", COUNT, cpus, .max = 4096, .standard = "0",
 	    .doc = "How many CPUs a job sees and runs on (nproc, make -j and runtimes ask for that); "
-		   "0: all. MAKEFLAGS is left alone."),
+		   "0: all. MAKEFLAGS is left alone. Held by a cgroup where one is delegated; else a "
+		   "job can ask for the others again."),
 	RUN("limits.nproc", COUNT, nproc, .max = 1 << 22, .standard = "0",
 	    .doc = "The most processes of a job (RLIMIT_NPROC); 0: the built-in limit."),
 	RUN("limits.nofile", COUNT, nofile, .max = 1 << 24, .standard = "0",

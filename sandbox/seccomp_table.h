@@ -26,6 +26,10 @@ struct seccomp_profile {
 extern const struct seccomp_profile seccomp_profiles[];
 extern const size_t seccomp_nprofiles;
 
+/* How many names a profile allows and refuses, those of other architectures included. -1: no such profile. */
+int seccomp_count(const char *profile, size_t *ret_allowed, size_t *ret_refused)
+	__attribute__((nonnull, warn_unused_result));
+
 /* Calls that libseccomp 2.5.4 has no name for. Their numbers are the same everywhere. */
 struct seccomp_newer {
 	const char *name;

@@ -3,7 +3,7 @@
 _courser() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words=
 	if ((COMP_CWORD == 1)); then
-		COMPREPLY=($(compgen -W 'run register verify unregister list exec eval status cancel redact doctor version --help --version' -- "$word"))
+		COMPREPLY=($(compgen -W 'run register verify unregister list exec eval status cancel redact doctor policy version --help --version' -- "$word"))
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -18,6 +18,7 @@ _courser() {
 	cancel) words='--state --all --abort --help' ;;
 	redact) words='--secrets --help' ;;
 	doctor) words='--config --state --json --help' ;;
+	policy) words='--config --name --help' ;;
 	version) words='--help' ;;
 	esac
 	if [[ $word == -* ]]; then

@@ -60,4 +60,7 @@ complete -c courser -n __fish_use_subcommand -a doctor -d 'Check whether this ho
 complete -c courser -n '__fish_seen_subcommand_from doctor' -l config -s c -r -F -d 'the configuration; default /etc/courser/config.yaml for root, else $XDG_CONFIG_HOME/courser/config.yaml'
 complete -c courser -n '__fish_seen_subcommand_from doctor' -l state -s s -r -F -d 'the state directory; default /var/lib/courser for root, else $XDG_STATE_HOME/courser'
 complete -c courser -n '__fish_seen_subcommand_from doctor' -l json -d 'print JSON, one object a line'
+complete -c courser -n __fish_use_subcommand -a policy -d 'Show the effective rights of jobs on this host'
+complete -c courser -n '__fish_seen_subcommand_from policy' -l config -s c -r -F -d 'the configuration; default /etc/courser/config.yaml for root, else $XDG_CONFIG_HOME/courser/config.yaml'
+complete -c courser -n '__fish_seen_subcommand_from policy' -l name -s n -r -d 'the registration of that name'
 complete -c courser -n __fish_use_subcommand -a version -d 'Show the version'

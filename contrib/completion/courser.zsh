@@ -13,6 +13,7 @@ if ((CURRENT == 2)); then
 		'cancel:Cancel a job of the daemon, by its number'
 		'redact:Mask standard input to standard output as a job'\''s log is masked'
 		'doctor:Check whether this host can run jobs'
+		'policy:Show the effective rights of jobs on this host'
 		'version:Show the version'
 	)
 	_describe command verbs
@@ -111,6 +112,12 @@ case $verb in
 			'--config=[the configuration; default /etc/courser/config.yaml for root, else $XDG_CONFIG_HOME/courser/config.yaml]:FILE:_files' \
 			'--state=[the state directory; default /var/lib/courser for root, else $XDG_STATE_HOME/courser]:DIR:_files -/' \
 			'--json[print JSON, one object a line]' \
+			'--help[show this and exit]'
+		;;
+	policy)
+		_arguments \
+			'--config=[the configuration; default /etc/courser/config.yaml for root, else $XDG_CONFIG_HOME/courser/config.yaml]:FILE:_files' \
+			'--name=[the registration of that name]:NAME: ' \
 			'--help[show this and exit]'
 		;;
 	version)

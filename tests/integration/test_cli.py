@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from machine import require
 
-VERBS = ["run", "register", "verify", "unregister", "list", "exec", "eval", "status", "cancel", "redact", "doctor", "version"]
+VERBS = ["run", "register", "verify", "unregister", "list", "exec", "eval", "status", "cancel", "redact", "doctor", "policy", "version"]
 
 
 def said(done: subprocess.CompletedProcess) -> str:
@@ -53,6 +53,8 @@ def test_version(courser):
     (["cancel", "x"], "not a job's number"),
     (["cancel", "1", "2"], "one word too many"),
     (["unregister"], "--all"),
+    (["policy"], "explain"),
+    (["policy", "show"], "what can be done is: explain"),
     (["register", "--url", "http://h"], "--token-file"),
     (["register", "--url", "http://h", "--token-file", "-", "--forge", "gitea"], "--labels"),
 ])
@@ -146,6 +148,36 @@ def test_doctor_sees_a_closed_way(courser):
 
 
 # --- what an exit status says ---------------------------------------------------------------------------
+
+
+POLICY = """
+cgroup: off
+runners:
+- {name: one, url: 'http://localhost', token: secret-one, network: none, isolation: strict,
+   limits: {memory: 1GiB, cpus: 2, nofile: 512}, mounts: ['/opt/a:/opt/a'], devices: [/dev/kvm]}
+- {name: two, url: 'http://localhost', token: secret-two, isolation: nested}
+"""
+
+
+def test_policy_explain(courser, as_user):
+    config = courser.write("policy.yaml", POLICY)
+    done = courser.command("policy", "explain", "--config", str(config))
+    text = done.stdout.decode()
+    assert done.returncode == 0 and "secret" not in text
+    one, two = (dict(line.split(": ", 1) for line in part.splitlines()) for part in text.split("\n\n"))
+    assert one["registration"].startswith("one ") and two["registration"].startswith("two ")
+    assert "net" in one["namespaces"].split("; ")[0].split(", ") and one["namespaces"].endswith("refused")
+    assert "net" not in two["namespaces"].split("; ")[0].split(", ") and two["namespaces"].endswith("allowed")
+    assert one["network"] == "none but loopback" and "not isolated" in two["network"]
+    assert one["memory (bytes)"] == f"{1 << 30}, by samples each 200 ms (cgroups are off)"
+    assert one["CPUs"].startswith("2, by affinity") and two["CPUs"] == "no limit of ours"
+    assert one["open files"].startswith("512, ") and one["mount"] == "/opt/a:/opt/a" and one["device"] == "/dev/kvm"
+    assert "isolation strict" in one["system calls"] and "not used" in two["landlock"]
+    assert ("a block of 65536 ids" in one["ids"]) == (as_user == "root")
+    named = courser.command("policy", "explain", "-c", str(config), "-n", "two").stdout.decode()
+    assert named.startswith("registration: two ") and "registration: one" not in named
+    absent = courser.command("policy", "explain", "-c", str(config), "-n", "three")
+    assert absent.returncode == 78 and b'there is no registration "three"' in absent.stderr
 
 
 def test_only_the_configuration_is_a_configuration_error(courser, gitlab):

@@ -117,6 +117,25 @@ START_TEST(what_a_worker_reads)
 }
 END_TEST
 
+START_TEST(what_is_expected)
+{
+	char note[128], path[128];
+	struct err e = { 0 };
+	ck_assert(!cgroup_expect("off", note, sizeof note));
+	ck_assert_str_eq(note, "cgroups are off");
+	ck_assert(!cgroup_expect(root, note, sizeof note));
+	touch("cgroup.controllers");
+	snprintf(path, sizeof path, "%s/cgroup.controllers", root);
+	ck_assert(!cgroup_expect(root, note, sizeof note));
+	ck_assert_str_eq(note, "cgroup v2 without memory");
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ck_assert_int_eq(fd_write_all(fd, "cpu memory pids\n", 16, &e), 0);
+	close(fd);
+	ck_assert(cgroup_expect(root, note, sizeof note));
+	ck_assert_str_eq(content("cgroup.subtree_control"), ""); /* it only looks */
+}
+END_TEST
+
 START_TEST(none_is_said)
 {
 	cgroup_open(&g, "off", 7);
@@ -142,6 +161,7 @@ int main(void)
 	tcase_add_test(t, no_limit_writes_nothing);
 	tcase_add_test(t, a_controller_that_is_missing_is_named);
 	tcase_add_test(t, what_a_worker_reads);
+	tcase_add_test(t, what_is_expected);
 	tcase_add_test(t, none_is_said);
 	Suite *s = suite_create("cgroup");
 	suite_add_tcase(s, t);
