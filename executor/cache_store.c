@@ -323,8 +323,7 @@ static int give_all(struct loading *l, struct err *e)
 	while ((r = cache_list_next(&l->list, &at, &l->entry, &digest, e)) > 0) {
 		if (digest)
 			digest_hex(digest, l->entry.target);
-		if (cache_put(l->to, &l->entry, e) < 0 ||
-		    (l->entry.type == CACHE_FILE && give_file(l, digest, e) < 0))
+		if (cache_put(l->to, &l->entry, e) < 0 || (digest && give_file(l, digest, e) < 0))
 			return -1;
 	}
 	if (r < 0)

@@ -60,10 +60,11 @@ int worker_hear(struct worker *w, int sock, const char *who, struct msg *ret, st
 	return r < 0 ? -1 : 0;
 }
 
-static int failure(struct msg *m, struct worker_heard *ret, struct err *e)
+static int failure(struct worker *w, struct msg *m, struct worker_heard *ret, struct err *e)
 {
 	uint32_t fault = msg_get_u32(m);
 	const char *text = msg_get_str(m);
+	(void)w;
 	if (msg_end(m, e) < 0)
 		return -1;
 	ret->fault = fault > SOURCES_OK && fault < SOURCES_FAULTS ? fault : SOURCES_INTERNAL;
@@ -75,58 +76,75 @@ static int strange(const struct msg *m, const char *who, struct err *e)
 	return err_set(e, EPROTO, "%s: message %u", who, m->type);
 }
 
-static int say_line(struct worker *w, struct msg *m, struct err *e)
+enum { HEARD_END, HEARD_FOUND, HEARD_MORE };
+
+static int say_line(struct worker *w, struct msg *m, struct worker_heard *ret, struct err *e)
 {
 	uint32_t style = msg_get_u32(m);
 	const char *text = msg_get_str(m);
+	(void)ret;
 	if (msg_end(m, e) < 0)
 		return -1;
 	joblog_say(&w->log, style <= SAY_ERROR ? style : SAY_PLAIN, text);
-	return 0;
+	return HEARD_MORE;
 }
 
-static int take_result(struct msg *m, struct worker_heard *ret, struct err *e)
+static int take_result(struct worker *w, struct msg *m, struct worker_heard *ret, struct err *e)
 {
+	(void)w;
 	ret->result.files = msg_get_u64(m);
 	ret->result.bytes = msg_get_u64(m);
 	ret->result.size = msg_get_u64(m);
-	return msg_end(m, e);
+	return msg_end(m, e) < 0 ? -1 : HEARD_END;
 }
 
-static int take_found(struct msg *m, struct worker_heard *ret, struct err *e)
+static int take_found(struct worker *w, struct msg *m, struct worker_heard *ret, struct err *e)
 {
+	(void)w;
 	ret->found = msg_get_u64(m);
-	return msg_end(m, e) < 0 ? -1 : 1;
+	return msg_end(m, e) < 0 ? -1 : HEARD_FOUND;
 }
 
-static int take_stamps(struct msg *m, struct worker_heard *ret, struct err *e)
+static int take_stamps(struct worker *w, struct msg *m, struct worker_heard *ret, struct err *e)
 {
 	autofd fd = msg_get_fd(m);
+	(void)w;
 	if (msg_end(m, e) < 0)
 		return -1;
 	ret->stamps = fd_take(&fd);
-	return 0;
+	return HEARD_MORE;
+}
+
+struct hearing {
+	uint32_t type;
+	int (*take)(struct worker *w, struct msg *m, struct worker_heard *ret, struct err *e);
+};
+
+static const struct hearing archivers_words[] = {
+	{ ARCHIVER_LINE, say_line },      { ARCHIVER_FOUND, take_found },
+	{ ARCHIVER_DONE, take_result },   { ARCHIVER_FAILED, failure },
+	{ ARCHIVER_STAMPS, take_stamps },
+};
+
+static int hear_one(struct worker *w, int sock, struct worker_heard *ret, struct err *e)
+{
+	automsg m;
+	if (worker_hear(w, sock, "archiver", &m, e) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof archivers_words / sizeof *archivers_words; i++)
+		if (archivers_words[i].type == m.type)
+			return archivers_words[i].take(w, &m, ret, e);
+	return strange(&m, "archiver", e);
 }
 
 int worker_hear_archiver(struct worker *w, int sock, struct worker_heard *ret, struct err *e)
 {
+	int r;
 	ret->fault = SOURCES_INTERNAL;
-	for (;;) {
-		automsg m;
-		if (worker_hear(w, sock, "archiver", &m, e) < 0)
-			return -1;
-		if (m.type == ARCHIVER_DONE)
-			return take_result(&m, ret, e);
-		if (m.type == ARCHIVER_FOUND)
-			return take_found(&m, ret, e);
-		if (m.type == ARCHIVER_FAILED)
-			return failure(&m, ret, e);
-		int r = m.type == ARCHIVER_LINE     ? say_line(w, &m, e)
-			: m.type == ARCHIVER_STAMPS ? take_stamps(&m, ret, e)
-						    : strange(&m, "archiver", e);
-		if (r < 0)
-			return -1;
-	}
+	do
+		r = hear_one(w, sock, ret, e);
+	while (r == HEARD_MORE);
+	return r;
 }
 
 static int take_carried(struct msg *m, struct worker_heard *ret, struct err *e)
@@ -146,7 +164,7 @@ int worker_hear_carrier(struct worker *w, int sock, struct worker_heard *ret, st
 		if (m.type == CARRIER_DONE)
 			return take_carried(&m, ret, e);
 		if (m.type == CARRIER_FAILED)
-			return failure(&m, ret, e);
+			return failure(w, &m, ret, e);
 		if (m.type != CARRIER_NOTE)
 			return strange(&m, "carrier", e);
 		const char *text = msg_get_str(&m);
