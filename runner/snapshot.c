@@ -169,11 +169,13 @@ static int order_checkout(struct host *h, struct err *e)
 
 static int start_packer(struct host *h, struct err *e)
 {
-	static const char *const join[] = { "join", NULL };
+	char ids[PRIV_TEXT];
+	const char *const join[] = { "join", ids, NULL };
 	struct snapshot *s = &h->snapshot;
 	int pair[2];
 	if (role_runs(&s->role))
 		return err_set(e, EBUSY, "the packer before it still runs");
+	snprintf(ids, sizeof ids, "%d:%d", SANDBOX_JOB_ID, SANDBOX_JOB_ID);
 	if (msg_pair(pair, e) < 0)
 		return -1;
 	autofd theirs = pair[1];

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <sys/wait.h>
 
@@ -21,6 +22,16 @@ void ready_forget(struct ready *r)
 	if (r->there)
 		order_done(&r->order);
 	r->there = false;
+}
+
+void ready_done(struct ready *r)
+{
+	pid_t pid = r->there ? r->order.child.pid : -1;
+	if (pid > 0)
+		syscall(SYS_pidfd_send_signal, r->order.child.pidfd, SIGKILL, NULL, 0);
+	ready_forget(r);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
 }
 
 bool ready_ended(struct ready *r, pid_t pid)

@@ -20,6 +20,8 @@ int ready_prepare(struct ready *r, struct order_means *with, const struct sandbo
 
 /* End it, if there is one. */
 void ready_forget(struct ready *r) __attribute__((nonnull));
+/* End it and wait for its end: a spawner that ends leaves none to be reaped by others. */
+void ready_done(struct ready *r) __attribute__((nonnull));
 
 /*
  * Give o, whose sources have been opened, the one that is there, with o's mounts in it. False: o has

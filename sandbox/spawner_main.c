@@ -257,8 +257,9 @@ int main(void)
 	log_setup("spawner", LOG_INFO);
 	if (fcntl(SUPERVISOR, F_SETFD, FD_CLOEXEC) < 0)
 		err_sys(&e, "fd %d", SUPERVISOR);
-	else if (run(&e) == 0)
-		return 0;
-	log_error("spawner ends", "error", e.msg, NULL);
-	return 1;
+	int r = e.code ? -1 : run(&e);
+	ready_done(&spawner.ready);
+	if (r < 0)
+		log_error("spawner ends", "error", e.msg, NULL);
+	return r < 0;
 }
