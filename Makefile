@@ -146,5 +146,5 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\)[a-z ]*:.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .PHONY: all flags programs unit corpus integration test fuzz lint check bench demo deps clean distclean help
-.SECONDARY .DELETE_ON_ERROR:
+.PRECIOUS .DELETE_ON_ERROR: $(BUILD)/%.o # a missing object is made, and one of a test program stays
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/integration/tools/*.c tests/inside/*.c)))
