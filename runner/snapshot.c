@@ -19,7 +19,7 @@
 #include <sys/statvfs.h>
 
 /* What is copied in init's time has to be small, and what is kept twice must not fill the disk. */
-enum { FILES_MAX = 20000, FREE_SHARE = 5 };
+enum { FILES_MAX = 20000, FREE_SHARE = 20 };
 enum { PATIENCE_MS = 10 * 60 * 1000, WISHES = 4, KEY = 64, SHA = 65, URL = 4096, NEW = KEY + 8 };
 
 struct snapshot_order {
