@@ -6,6 +6,7 @@
 #include "base/coverage.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/verb.h"
 #include "executor/archiver.h"
 #include "executor/git_lib.h"
 #include "sandbox/confine.h"
@@ -34,52 +35,51 @@ static int confine(const char *ids, struct err *e)
 	return confine_role(&c, e);
 }
 
-static int pack(struct msg *m, struct err *e)
+static int pack(void *none, struct msg *m, struct err *e)
 {
 	bool piped = msg_get_u32(m) != 0;
 	autofd parcel = msg_get_fd(m);
 	autofd spool = msg_get_fd(m);
 	autofd pipe = piped ? msg_get_fd(m) : -1;
+	(void)none;
 	if (msg_end(m, e) < 0)
 		return -1;
 	return archiver_pack(FD_WORKER, parcel, spool, pipe, e);
 }
 
-static int unpack(struct msg *m, struct err *e)
+static int unpack(void *none, struct msg *m, struct err *e)
 {
 	const char *tree = msg_get_str(m);
 	autofd archive = msg_get_fd(m);
+	(void)none;
 	if (msg_end(m, e) < 0)
 		return -1;
 	return archiver_unpack(FD_WORKER, tree, archive, e);
 }
 
-static int stow(struct msg *m, struct err *e)
+static int stow(void *none, struct msg *m, struct err *e)
 {
 	bool stamped = msg_get_u32(m) != 0;
 	autofd parcel = msg_get_fd(m);
 	autofd stream = msg_get_fd(m);
 	autofd stamps = stamped ? msg_get_fd(m) : -1;
+	(void)none;
 	if (msg_end(m, e) < 0)
 		return -1;
 	const struct archiver_stow s = { parcel, stream, stamps };
 	return archiver_stow(FD_WORKER, &s, e);
 }
 
-static int restore(struct msg *m, struct err *e)
+static int restore(void *none, struct msg *m, struct err *e)
 {
 	const char *tree = msg_get_str(m);
 	uint64_t newest = msg_get_u64(m);
 	autofd stream = msg_get_fd(m);
+	(void)none;
 	if (msg_end(m, e) < 0)
 		return -1;
 	return archiver_restore(FD_WORKER, tree, newest, stream, e);
 }
-
-struct verb {
-	uint32_t type;
-	int (*run)(struct msg *m, struct err *e);
-};
 
 static int run(struct err *e)
 {
@@ -89,19 +89,7 @@ static int run(struct err *e)
 		{ ARCHIVER_STOW, stow },
 		{ ARCHIVER_RESTORE, restore },
 	};
-	for (;;) {
-		automsg m;
-		int r = msg_recv(FD_WORKER, &m, e);
-		if (r <= 0)
-			return r;
-		size_t i = 0, n = sizeof verbs / sizeof *verbs;
-		while (i < n && verbs[i].type != m.type)
-			i++;
-		if (i == n)
-			return err_set(e, EPROTO, "message %u", m.type);
-		if (verbs[i].run(&m, e) < 0)
-			return -1;
-	}
+	return verb_serve(FD_WORKER, verbs, sizeof verbs / sizeof *verbs, NULL, e);
 }
 
 int main(int argc, char **argv)

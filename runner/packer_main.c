@@ -5,6 +5,7 @@
 #include "base/coverage.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/verb.h"
 #include "executor/git_checkout.h"
 #include "executor/git_lib.h"
 #include "executor/git_tree.h"
@@ -50,12 +51,13 @@ static int done(const struct pack_result *r, struct err *e)
 	return msg_send(FD_WORKER, &m, e);
 }
 
-static int checkout(struct msg *m, struct err *e)
+static int checkout(void *none, struct msg *m, struct err *e)
 {
 	struct pack_checkout c;
 	struct pack_result r = PACK_RESULT;
 	enum sources_fault fault = SOURCES_INTERNAL;
 	struct err why = { 0 };
+	(void)none;
 	if (pack_get_checkout(m, &c, e) < 0)
 		return -1;
 	int ended = git_checkout(&c, &r, &fault, &why);
@@ -75,11 +77,12 @@ static int remove_all(const char *path, struct err *e)
 	return git_tree_empty(dir, e);
 }
 
-static int remove_tree(struct msg *m, struct err *e)
+static int remove_tree(void *none, struct msg *m, struct err *e)
 {
 	static const struct pack_result nothing = PACK_RESULT;
 	struct err why = { 0 };
 	const char *path = msg_get_str(m);
+	(void)none;
 	if (msg_end(m, e) < 0)
 		return -1;
 	if (remove_all(path, &why) < 0)
@@ -88,12 +91,13 @@ static int remove_tree(struct msg *m, struct err *e)
 	return done(&nothing, e);
 }
 
-static int clear_tree(struct msg *m, struct err *e)
+static int clear_tree(void *none, struct msg *m, struct err *e)
 {
 	static const struct pack_result nothing = PACK_RESULT;
 	struct err why = { 0 };
 	const char *path = msg_get_str(m);
 	mode_t mode = (mode_t)msg_get_u32(m) & 07777;
+	(void)none;
 	if (msg_end(m, e) < 0)
 		return -1;
 	autofd dir = git_tree_open(path, &why);
@@ -104,11 +108,6 @@ static int clear_tree(struct msg *m, struct err *e)
 	return done(&nothing, e);
 }
 
-struct verb {
-	uint32_t type;
-	int (*run)(struct msg *m, struct err *e);
-};
-
 static int run(struct err *e)
 {
 	static const struct verb verbs[] = {
@@ -116,19 +115,7 @@ static int run(struct err *e)
 		{ PACK_REMOVE, remove_tree },
 		{ PACK_CLEAR, clear_tree },
 	};
-	for (;;) {
-		automsg m;
-		int r = msg_recv(FD_WORKER, &m, e);
-		if (r <= 0)
-			return r;
-		size_t i = 0, n = sizeof verbs / sizeof *verbs;
-		while (i < n && verbs[i].type != m.type)
-			i++;
-		if (i == n)
-			return err_set(e, EPROTO, "message %u", m.type);
-		if (verbs[i].run(&m, e) < 0)
-			return -1;
-	}
+	return verb_serve(FD_WORKER, verbs, sizeof verbs / sizeof *verbs, NULL, e);
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/verb.h"
 #include "executor/cache_list.h"
 #include "executor/cache_store.h"
 #include "executor/storer.h"
@@ -53,8 +54,9 @@ static int failed(const struct err *why, struct err *e)
 	return msg_send(FD_WORKER, &m, e);
 }
 
-static int has(const struct storer *s, struct msg *m, struct err *e)
+static int has(void *storer, struct msg *m, struct err *e)
 {
+	const struct storer *s = storer;
 	static const struct cache_moved nothing;
 	struct cache_store store;
 	struct err why = { 0 };
@@ -83,8 +85,9 @@ static int move_out(const struct storer *s, const char *key, int fd, struct cach
 	return r;
 }
 
-static int load(const struct storer *s, struct msg *m, struct err *e)
+static int load(void *storer, struct msg *m, struct err *e)
 {
+	const struct storer *s = storer;
 	struct cache_moved v = { 0 };
 	struct err why = { 0 };
 	const char *key = msg_get_str(m);
@@ -137,8 +140,9 @@ static int move_in(const struct storer *s, const char *key, int fd, struct cache
 	return r;
 }
 
-static int save(const struct storer *s, struct msg *m, struct err *e)
+static int save(void *storer, struct msg *m, struct err *e)
 {
+	const struct storer *s = storer;
 	struct cache_moved v = { 0 };
 	struct err why = { 0 };
 	const char *key = msg_get_str(m);
@@ -152,31 +156,14 @@ static int save(const struct storer *s, struct msg *m, struct err *e)
 	return r < 0 ? failed(&why, e) : done(1, &v, e);
 }
 
-struct verb {
-	uint32_t type;
-	int (*run)(const struct storer *s, struct msg *m, struct err *e);
-};
-
-static int run(const struct storer *s, struct err *e)
+static int run(struct storer *s, struct err *e)
 {
 	static const struct verb verbs[] = {
 		{ STORER_HAS, has },
 		{ STORER_LOAD, load },
 		{ STORER_SAVE, save },
 	};
-	for (;;) {
-		automsg m;
-		int r = msg_recv(FD_WORKER, &m, e);
-		if (r <= 0)
-			return r;
-		size_t i = 0, n = sizeof verbs / sizeof *verbs;
-		while (i < n && verbs[i].type != m.type)
-			i++;
-		if (i == n)
-			return err_set(e, EPROTO, "message %u", m.type);
-		if (verbs[i].run(s, &m, e) < 0)
-			return -1;
-	}
+	return verb_serve(FD_WORKER, verbs, sizeof verbs / sizeof *verbs, s, e);
 }
 
 static bool is_name(const char *s)

@@ -4,6 +4,7 @@
 #include "base/coverage.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/verb.h"
 #include "base/msg.h"
 #include "executor/image_unpack.h"
 #include "sandbox/confine.h"
@@ -79,8 +80,9 @@ static int fail(enum image_fault fault, const struct err *why, struct err *e)
 	return msg_send(FD_WORKER, &m, e);
 }
 
-static int serve_unpack(struct unpacker *p, struct msg *m, struct err *e)
+static int serve_unpack(void *unpacker, struct msg *m, struct err *e)
 {
+	struct unpacker *p = unpacker;
 	struct err why = { 0 };
 	bool private = msg_get_u32(m) != 0;
 	const char *key = msg_get_str(m);
@@ -104,8 +106,9 @@ static int serve_unpack(struct unpacker *p, struct msg *m, struct err *e)
 	return msg_send(FD_WORKER, &done, e);
 }
 
-static int serve_trim(struct unpacker *p, struct msg *m, struct err *e)
+static int serve_trim(void *unpacker, struct msg *m, struct err *e)
 {
+	struct unpacker *p = unpacker;
 	struct err why = { 0 };
 	struct image_trimmed t;
 	uint64_t max = msg_get_u64(m);
@@ -120,30 +123,13 @@ static int serve_trim(struct unpacker *p, struct msg *m, struct err *e)
 	return msg_send(FD_WORKER, &done, e);
 }
 
-struct verb {
-	uint32_t type;
-	int (*serve)(struct unpacker *p, struct msg *m, struct err *e);
-};
-
 static int run(struct unpacker *p, struct err *e)
 {
 	static const struct verb verbs[] = {
 		{ IMAGE_UNPACK, serve_unpack },
 		{ IMAGE_TRIM, serve_trim },
 	};
-	for (;;) {
-		automsg m;
-		int r = msg_recv(FD_WORKER, &m, e);
-		if (r <= 0)
-			return r;
-		size_t i = 0, n = sizeof verbs / sizeof *verbs;
-		while (i < n && verbs[i].type != m.type)
-			i++;
-		if (i == n)
-			return err_set(e, EPROTO, "message %u", m.type);
-		if (verbs[i].serve(p, &m, e) < 0)
-			return -1;
-	}
+	return verb_serve(FD_WORKER, verbs, sizeof verbs / sizeof *verbs, p, e);
 }
 
 static int set_up(struct unpacker *p, struct err *e)
