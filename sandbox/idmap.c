@@ -161,6 +161,13 @@ int idmap_become(uid_t uid, gid_t gid, struct err *e)
 	return become(uid, gid, NULL, e);
 }
 
+int idmap_become_maker(const struct sandbox_spec *s, struct err *e)
+{
+	bool root = sandbox_ids_outside(s->uids, s->nuids, 0) != UINT32_MAX &&
+		    sandbox_ids_outside(s->gids, s->ngids, 0) != UINT32_MAX;
+	return idmap_become(root ? 0 : s->uid, root ? 0 : s->gid, e);
+}
+
 int idmap_wait(struct setup *s, struct err *e)
 {
 	char byte;
@@ -170,12 +177,9 @@ int idmap_wait(struct setup *s, struct err *e)
 	while (n < 0 && errno == EINTR);
 	if (n != 1)
 		return err_set(e, EPIPE, "the spawner is gone");
-	const struct sandbox_spec *p = s->spec;
-	bool root = sandbox_ids_outside(p->uids, p->nuids, 0) != UINT32_MAX &&
-		    sandbox_ids_outside(p->gids, p->ngids, 0) != UINT32_MAX;
-	if (p->map_by == SANDBOX_MAP_SINGLE)
+	if (s->spec->map_by == SANDBOX_MAP_SINGLE)
 		setup_note(s, "no id range: single-id map");
-	return idmap_become(root ? 0 : p->uid, root ? 0 : p->gid, e);
+	return idmap_become_maker(s->spec, e);
 }
 
 int idmap_become_job(struct setup *s, struct err *e)

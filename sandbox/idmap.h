@@ -18,6 +18,10 @@ int idmap_prepare(const struct sandbox_spec *s, struct err *e)
 int idmap_write(const struct sandbox_spec *s, pid_t pid, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* Become who makes a sandbox within: root, or the job where only one id is mapped. */
+int idmap_become_maker(const struct sandbox_spec *s, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* Step: wait for the spawner to have written them, then become root inside (the job where only one
  * id is mapped): what is made from here on belongs to it. */
 int idmap_wait(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));

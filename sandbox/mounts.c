@@ -120,6 +120,14 @@ int mounts_open_sources(struct setup *s, bool may_defer, struct err *e)
 	return 0;
 }
 
+bool mounts_all_open(const struct setup *s)
+{
+	for (uint32_t i = 0; i < s->spec->nmounts; i++)
+		if (s->spec->mounts[i].kind != SANDBOX_TMPFS && s->trees[i] < 0)
+			return false;
+	return true;
+}
+
 void mounts_close_sources(struct setup *s)
 {
 	for (size_t i = 0; i < SANDBOX_MOUNTS; i++)

@@ -14,6 +14,8 @@
  */
 int mounts_open_sources(struct setup *s, bool may_defer, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
+/* Whether nothing is left to be looked up by its path on the host. */
+bool mounts_all_open(const struct setup *s) __attribute__((nonnull));
 void mounts_close_sources(struct setup *s) __attribute__((nonnull));
 
 /* Steps: the sources that are still to be opened; every mount of the spec, in its order. */

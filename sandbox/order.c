@@ -177,20 +177,11 @@ static int map_and_hear(struct order *o, struct err *e)
 	return hear(o, e);
 }
 
-/* Whether nothing is left to be looked up by its path on the host. */
-static bool all_open(const struct order *o)
-{
-	for (uint32_t i = 0; i < o->spec.nmounts; i++)
-		if (o->spec.mounts[i].kind != SANDBOX_TMPFS && o->setup.trees[i] < 0)
-			return false;
-	return true;
-}
-
 static int clone_child(struct order *o, struct order_means *with, struct err *e)
 {
 	struct err back = { 0 };
 	int cgroup = o->spec.cgroup_fd >= 0 ? o->fds[o->spec.cgroup_fd] : -1;
-	o->setup.staged = all_open(o) && order_fits_stage(o) &&
+	o->setup.staged = mounts_all_open(&o->setup) && order_fits_stage(o) &&
 			  stage_enter(&with->stage, &o->spec, &with->hidden);
 	int r = ns_clone(ns_flags((enum sandbox_net)o->spec.net), cgroup, &o->child, e);
 	if (o->child.pid == 0 || !o->setup.staged || stage_leave(&with->stage, &back) == 0)

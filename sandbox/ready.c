@@ -85,23 +85,12 @@ struct visit {
 	} * said;
 };
 
-/* The ids of a set-up within the namespace: root where it is mapped. */
-static int become(const struct sandbox_spec *p, struct err *e)
-{
-	bool root = sandbox_ids_outside(p->uids, p->nuids, 0) != UINT32_MAX &&
-		    sandbox_ids_outside(p->gids, p->ngids, 0) != UINT32_MAX;
-	return idmap_become(root ? 0 : p->uid, root ? 0 : p->gid, e);
-}
-
 /* An ordinary user may clone no mount of the host's, but those of a copy that its own namespace owns;
  * and opens them while it has the runner's own id. */
 static int visit_sources(struct visit *v)
 {
 	struct setup *s = &v->o->setup;
-	bool open = true;
-	for (uint32_t i = 0; i < s->spec->nmounts; i++)
-		open &= s->spec->mounts[i].kind == SANDBOX_TMPFS || s->trees[i] >= 0;
-	if (open)
+	if (mounts_all_open(s))
 		return 0;
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(&v->said->e, "mount namespace");
@@ -113,7 +102,7 @@ static int enter(struct visit *v, struct err *e)
 	struct setup *s = &v->o->setup;
 	if (setns(v->userns, CLONE_NEWUSER) < 0)
 		return err_sys(e, "user namespace");
-	if (visit_sources(v) < 0 || become(s->spec, e) < 0)
+	if (visit_sources(v) < 0 || idmap_become_maker(s->spec, e) < 0)
 		return -1;
 	if (setns(v->mntns, CLONE_NEWNS) < 0)
 		return err_sys(e, "mount namespace");

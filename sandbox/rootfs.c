@@ -69,21 +69,16 @@ static int show_link(const char *host, const char *name, struct err *e)
 	return symlink(to, name) < 0 ? err_sys(e, "%s", host) : 0;
 }
 
-int rootfs_show(const char *host, const char *name, uint64_t attr, struct err *e)
+static int show_tree(const char *host, const char *name, struct err *e)
 {
-	autofd tree = mounts_clone(AT_FDCWD, host, attr, e);
+	if (mkdir(name, 0755) < 0)
+		return err_sys(e, "%s", host);
+	autofd tree = mounts_clone(AT_FDCWD, host, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, e);
 	if (tree < 0)
 		return -1;
 	if (move_mount(tree, "", AT_FDCWD, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_sys(e, "%s", host);
 	return 0;
-}
-
-static int show_tree(const char *host, const char *name, struct err *e)
-{
-	if (mkdir(name, 0755) < 0)
-		return err_sys(e, "%s", host);
-	return rootfs_show(host, name, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, e);
 }
 
 int rootfs_host(struct setup *s, struct err *e)

@@ -22,10 +22,6 @@ int rootfs_seal_stage(struct setup *s, struct err *e) __attribute__((nonnull, wa
 int rootfs_open_work(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 int rootfs_seal_work(struct setup *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 
-/* The tree at the path host, with what is mounted below it, on the directory name as well. */
-int rootfs_show(const char *host, const char *name, uint64_t attr, struct err *e)
-	__attribute__((nonnull, warn_unused_result));
-
 /* A tmpfs of size bytes on path; mode in octal. With mode "700" it is the job's, else the set-up's. */
 int rootfs_tmpfs(const struct setup *s, const char *path, const char *mode, uint64_t size,
 		 struct err *e) __attribute__((nonnull, warn_unused_result));
