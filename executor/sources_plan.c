@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 #include "executor/clean_flags.h"
-#include "executor/fetch_flags.h"
+#include "executor/extra_flags.h"
 #include "executor/refspec.h"
 
 #include <errno.h>
@@ -124,23 +124,41 @@ static int not_applied(struct plan *k, const char *name, const char *value, cons
 			  k->warnings.len ? "\n" : "", name, value, why);
 }
 
+/* What is asked of git submodule update and is not so here. */
+static int read_module_flags(struct plan *k, struct err *e)
+{
+	struct extra_flags f;
+	const char *depth = vars_get(k->vars, "GIT_SUBMODULE_DEPTH");
+	const char *text = vars_get(k->vars, "GIT_SUBMODULE_UPDATE_FLAGS");
+	if (k->p.modules == MODULES_NONE)
+		return 0;
+	if (extra_flags_parse(FLAGS_SUBMODULE, text, k->a, &f, e) < 0)
+		return -1;
+	if (f.recursive)
+		k->p.modules = MODULES_RECURSIVE;
+	if (*f.rest &&
+	    not_applied(k, "GIT_SUBMODULE_UPDATE_FLAGS", f.rest,
+			"submodules are checked out at the commits that are recorded", e) < 0)
+		return -1;
+	return !*depth ? 0
+		       : not_applied(k, "GIT_SUBMODULE_DEPTH", depth,
+				     "submodules come with their whole history from mirrors", e);
+}
+
 /* What is asked of git fetch and is not so here. */
 static int read_fetch_flags(struct plan *k, struct err *e)
 {
-	struct fetch_flags f;
-	const char *depth = vars_get(k->vars, "GIT_SUBMODULE_DEPTH");
+	struct extra_flags f;
+	const char *text = vars_get(k->vars, "GIT_FETCH_EXTRA_FLAGS");
 	if (k->p.strategy == SOURCES_NONE || k->p.strategy == SOURCES_EMPTY)
 		return 0;
-	if (fetch_flags_parse(vars_get(k->vars, "GIT_FETCH_EXTRA_FLAGS"), k->a, &f, e) < 0)
+	if (extra_flags_parse(FLAGS_FETCH, text, k->a, &f, e) < 0)
 		return -1;
 	k->p.tags = f.tags;
 	if (*f.rest && not_applied(k, "GIT_FETCH_EXTRA_FLAGS", f.rest,
 				   "sources come from this runner's own mirror", e) < 0)
 		return -1;
-	if (!*depth || k->p.modules == MODULES_NONE)
-		return 0;
-	return not_applied(k, "GIT_SUBMODULE_DEPTH", depth,
-			   "submodules come with their whole history from mirrors", e);
+	return read_module_flags(k, e);
 }
 
 int sources_plan(const struct job *job, const struct vars *vars, struct arena *a,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.forge.gitlab_payload import payload
 
 
@@ -37,10 +39,12 @@ def test_normal_takes_the_first_level(courser, git, as_user):
     assert result["state"] == "success"
 
 
-def test_recursive_takes_them_all(courser, git, as_user):
+@pytest.mark.parametrize("how", [{"GIT_SUBMODULE_STRATEGY": "recursive"},
+                                 {"GIT_SUBMODULE_STRATEGY": "normal", "GIT_SUBMODULE_UPDATE_FLAGS": "--recursive --jobs 4"}])
+def test_recursive_takes_them_all(courser, git, as_user, how):
     job = granted(git, script=["cat lib/middle/leaf/leaf.txt", "git submodule status --recursive",
                                "git -C lib/middle/leaf log --oneline"],
-                  git=three_deep(git), variables={"GIT_SUBMODULE_STRATEGY": "recursive"})
+                  git=three_deep(git), variables=how)
     code, trace, _ = courser.exec(job)
     assert code == 0, lines(trace)
     text = lines(trace)
