@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "executor/flags.h"
 #include "executor/vars_default.h"
+#include "executor/worker_action.h"
 #include "protocol/job_workflow.h"
 
 #include <stdio.h>
@@ -295,7 +296,7 @@ static int refuse_unsupported(struct worker *w)
 				"the job asks for %s, which this version of courser does not have",
 				rows[i].what))
 			return -1;
-	return 0;
+	return worker_uses_check(w);
 }
 
 static int fail(struct worker *w, enum ending ending, const struct err *e)

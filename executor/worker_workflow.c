@@ -1,6 +1,7 @@
 /* The phase steps of a workflow job: its runs in order, each when its condition holds. */
 #include "executor/worker.h"
 #include "executor/vars_default.h"
+#include "executor/worker_action.h"
 #include "executor/worker_step.h"
 #include "executor/workflow.h"
 
@@ -22,6 +23,8 @@ struct run {
 	uint64_t timeout_ms;
 	bool carry_on;
 	struct vars *vars;
+	struct uses uses; /* of a run that has no script */
+	const struct action_input *inputs;
 };
 
 struct shell_row {
@@ -84,6 +87,8 @@ static const struct job_text *either(const struct job_text *own, const struct jo
 /* The first line of the script, for those without a name. */
 static const char *title_of(struct worker *w, const struct run *r, struct err *e)
 {
+	if (r->job->uses.line)
+		return arena_printf(&w->arena, e, "Run %s", r->uses.text);
 	const char *text = r->text + strspn(r->text, " \t\n");
 	return arena_printf(&w->arena, e, "Run %.*s", (int)strcspn(text, "\n"), text);
 }
@@ -101,33 +106,50 @@ static struct vars *variables(struct worker *w, struct workflow *x, const struct
 	return v;
 }
 
+static int evaluate_script(struct worker *w, struct workflow *x, struct run *r, struct err *e)
+{
+	const struct job_run *j = r->job;
+	r->text = workflow_text(x, &j->run, e);
+	r->shell = workflow_text(x, either(&j->shell, &x->job->shell), e);
+	r->directory = workflow_text(x, either(&j->directory, &x->job->directory), e);
+	if (!r->text || !r->shell || !r->directory)
+		return -1;
+	r->row = shell_find(w, r->shell);
+	return r->row ? 0
+		      : err_set(e, EINVAL, "the shell \"%.80s\" is not supported yet", r->shell);
+}
+
+static int evaluate_action(struct worker *w, struct workflow *x, struct run *r, struct err *e)
+{
+	const struct job_run *j = r->job;
+	struct action_input *inputs = arena_array(&w->arena, j->with.n, sizeof *inputs, e);
+	if (!inputs || uses_parse(j->uses.text, &w->arena, &r->uses, e) < 0)
+		return -1;
+	for (size_t i = 0; i < j->with.n; i++) {
+		inputs[i].name = j->with.pairs[i].key;
+		inputs[i].value = workflow_text(x, &j->with.pairs[i].value, e);
+		if (!inputs[i].value)
+			return -1;
+	}
+	r->inputs = inputs;
+	return 0;
+}
+
 static int evaluate(struct worker *w, struct workflow *x, struct run *r, struct err *e)
 {
 	const struct job_run *j = r->job;
 	r->vars = variables(w, x, &j->env, e);
-	if (!r->vars)
-		return -1;
-	r->text = workflow_text(x, &j->run, e);
-	r->shell = workflow_text(x, either(&j->shell, &x->job->shell), e);
-	r->directory = workflow_text(x, either(&j->directory, &x->job->directory), e);
-	if (!r->text || !r->shell || !r->directory ||
-	    workflow_timeout(x, &j->timeout, &r->timeout_ms, e) < 0 ||
+	if (!r->vars || workflow_timeout(x, &j->timeout, &r->timeout_ms, e) < 0 ||
 	    workflow_flag(x, &j->carry_on, &r->carry_on, e) < 0)
 		return -1;
-	r->row = shell_find(w, r->shell);
-	if (!r->row)
-		return err_set(e, EINVAL, "the shell \"%.80s\" is not supported yet", r->shell);
+	if ((j->uses.line ? evaluate_action(w, x, r, e) : evaluate_script(w, x, r, e)) < 0)
+		return -1;
 	r->title = *j->name.text ? workflow_text(x, &j->name, e) : title_of(w, r, e);
 	return r->title ? 0 : -1;
 }
 
-/* A group with the script, as people know it from GitHub. */
-static void show(struct worker *w, const struct run *r)
+static void show_script(struct worker *w, const struct run *r)
 {
-	char title[TITLE_MAX];
-	snprintf(title, sizeof title, "%s", r->title);
-	title[strcspn(title, "\n")] = '\0';
-	joblog_section(&w->log, "run", title);
 	for (const char *s = r->text; *s;) {
 		struct err e = { 0 };
 		size_t n = strcspn(s, "\n");
@@ -137,9 +159,21 @@ static void show(struct worker *w, const struct run *r)
 		s += n + (s[n] == '\n');
 	}
 	joblog_sayf(&w->log, SAY_PLAIN, "shell: %s", r->row->shown);
-	joblog_section(&w->log, NULL, NULL);
 }
 
+/* A group with the script, as people know it from GitHub. */
+static void show(struct worker *w, const struct run *r)
+{
+	char title[TITLE_MAX];
+	snprintf(title, sizeof title, "%s", r->title);
+	title[strcspn(title, "\n")] = '\0';
+	joblog_section(&w->log, "run", title);
+	for (size_t i = 0; i < r->job->with.n; i++)
+		joblog_sayf(&w->log, SAY_PLAIN, "%s: %s", r->inputs[i].name, r->inputs[i].value);
+	if (r->text)
+		show_script(w, r);
+	joblog_section(&w->log, NULL, NULL);
+}
 /* The words for how a script ended, and the verdict, if the job does not go on all the same. */
 static void explain(struct worker *w, const struct run *r, const struct worker_step *s)
 {
@@ -185,6 +219,25 @@ static const char *directory_of(struct worker *w, const struct run *r, struct er
 		       : arena_printf(&w->arena, e, "%s/%s", w->project_dir, r->directory);
 }
 
+static const char *perform_action(struct worker *w, struct workflow *x, const struct run *r,
+				  struct err *e)
+{
+	struct action_step a = {
+		.w = w,
+		.x = x,
+		.run = r->job,
+		.uses = r->uses,
+		.inputs = r->inputs,
+		.ninputs = r->job->with.n,
+		.vars = r->vars,
+		.timeout_ms = r->timeout_ms,
+	};
+	if (worker_uses_run(&a, e) < 0)
+		return NULL;
+	struct worker_step s = { .code = a.code, .timed_out = a.timed_out, .stopped = a.stopped };
+	return settle(w, x, r, &s);
+}
+
 /* Run it. The word for its result, NULL with e set: it could not be run. */
 static const char *perform(struct worker *w, struct workflow *x, const struct run *r, struct err *e)
 {
@@ -223,7 +276,7 @@ static int run_one(struct worker *w, struct workflow *x, struct run *r, struct e
 		wrong(w, x, &why);
 	} else {
 		show(w, r);
-		result = perform(w, x, r, e);
+		result = r->text ? perform(w, x, r, e) : perform_action(w, x, r, e);
 		if (!result)
 			return -1;
 	}
@@ -293,6 +346,8 @@ int worker_workflow(struct worker *w)
 		verdict_set(&w->verdict, ENDING_CONFIG, "%s", e.msg);
 		return -1;
 	}
+	if (worker_uses_prepare(w) < 0)
+		return -1;
 	if (write_event(w, &x, &e) < 0 || run_all(w, &x, &e) < 0)
 		verdict_set(&w->verdict, ENDING_INFRA, "%s", e.msg);
 	if (w->stop)

@@ -27,10 +27,11 @@ struct job_env {
 	size_t n;
 };
 
+/* A step: run, or uses and with. */
 struct job_run {
 	const char *id;
-	struct job_text name, run, condition, shell, directory, timeout, carry_on;
-	struct job_env env;
+	struct job_text name, run, uses, condition, shell, directory, timeout, carry_on;
+	struct job_env env, with;
 	unsigned line, col;
 };
 

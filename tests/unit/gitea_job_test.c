@@ -140,9 +140,6 @@ struct bad_row {
 };
 
 static const struct bad_row refused[] = {
-	{ "jobs:\n  a:\n    steps:\n    - run: x\n    - uses: actions/checkout@v4\n",
-	  "line 5, column 13: `uses:` in a step is not supported yet: this version runs `run:` steps "
-	  "only" },
 	{ "jobs: {a: {container: {image: debian, env: {A: b}}, steps: [{run: x}]}}",
 	  "line 1, column 44: `env:` of a container is not supported yet" },
 	{ "jobs: {a: {container: '${{ matrix.x }}', steps: [{run: x}]}}",
@@ -180,7 +177,9 @@ static const struct bad_row wrong[] = {
 	{ "jobs: {a: {container: {}, steps: [{run: x}]}}",
 	  "1:23: container is expected to name an image" },
 	{ "jobs: {a: {runs-on: [[x]], steps: [{run: x}]}}", "1:22: a label is expected" },
-	{ "jobs: {a: {env: [x], steps: [{run: x}]}}", "1:17: env is expected to be a mapping" },
+	{ "jobs: {a: {env: [x], steps: [{run: x}]}}", "1:17: a mapping is expected" },
+	{ "jobs: {a: {steps: [{run: x, uses: y}]}}",
+	  "1:20: a step has `run:` or `uses:`, not both" },
 	{ "jobs: {a: {env: {A: [x]}, steps: [{run: x}]}}", "1:21: a text is expected" },
 };
 

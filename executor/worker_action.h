@@ -1,0 +1,60 @@
+/*
+ * Steps that use an action in place of a script: who runs which. A step's `uses:` is looked up in the
+ * table of built-in actions, then in the table of kinds (worker_uses.c); what has no row there is
+ * refused before the job begins.
+ */
+#ifndef EXECUTOR_WORKER_ACTION_H
+#define EXECUTOR_WORKER_ACTION_H
+
+#include "executor/uses.h"
+#include "executor/vars.h"
+#include "executor/worker.h"
+#include "executor/workflow.h"
+
+struct action_input {
+	const char *name, *value; /* as `with:` has it, evaluated */
+};
+
+/* A step under way that uses an action. */
+struct action_step {
+	struct worker *w;
+	struct workflow *x; /* the contexts as the step has them; workflow_text, workflow_github */
+	const struct job_run *run;
+	struct uses uses;
+	const struct action_input *inputs;
+	size_t ninputs;
+	const struct vars *vars; /* the step's environment */
+	uint64_t timeout_ms;     /* 0 none */
+	/* result: 0 success; what went wrong is said to the log by who runs it */
+	int code;
+	bool timed_out, stopped;
+};
+
+/* The value of that input, in any case; "" when it is not there. */
+const char *action_input(const struct action_step *s, const char *name)
+	__attribute__((nonnull, returns_nonnull));
+
+/* How an action is run: 0 it ran, see its code; -1 with e: the machine could not. */
+typedef int action_run(struct action_step *s, struct err *e);
+
+/* An action of ours in place of the one of that name, whatever its ref. */
+struct action_builtin {
+	const char *name; /* "actions/checkout", in any case */
+	action_run *run;
+	action_run *post; /* at the end of the job, in reverse order; NULL none */
+};
+
+/* The table (worker_builtin.c), ended by a row without a name. */
+extern const struct action_builtin action_builtins[];
+
+/* Before the first step: the verdict is set (-1) if a step uses what there is not. */
+int worker_uses_check(struct worker *w) __attribute__((nonnull, warn_unused_result));
+
+/* Before the first step, with the sandbox there: have what the steps use. The same. */
+int worker_uses_prepare(struct worker *w) __attribute__((nonnull, warn_unused_result));
+
+/* Run s by who is responsible. -1 (EOPNOTSUPP): nobody is. */
+int worker_uses_run(struct action_step *s, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+#endif

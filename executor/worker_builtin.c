@@ -1,0 +1,6 @@
+/* The actions that are built in. */
+#include "executor/worker_action.h"
+
+const struct action_builtin action_builtins[] = {
+	{ NULL, NULL, NULL },
+};

@@ -1,0 +1,100 @@
+/* The steps of a job or of a composite action. */
+#include "protocol/workflow_part.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum { RUNS_MAX = 256 };
+
+static const char *const shells[] = { "", "bash", "sh" };
+
+int workflow_check_shell(struct workflow_reading *r, const struct yaml_node *at,
+			 const struct job_text *shell)
+{
+	for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
+		if (strcmp(shells[i], shell->text) == 0)
+			return 0;
+	return workflow_refuse(r, at, "a shell other than bash and sh is not supported yet");
+}
+
+/* Files and commands of the runner's that a script would find missing: better told before it runs. */
+static const struct workflow_refused words[] = {
+	{ "add-mask", "the command `::add-mask::` is not supported yet" },
+	{ "set-output", "the command `::set-output::` is not supported yet" },
+	{ "GITHUB_OUTPUT", "the file GITHUB_OUTPUT is not supported yet" },
+	{ "GITEA_OUTPUT", "the file GITEA_OUTPUT is not supported yet" },
+	{ "GITHUB_ENV", "the file GITHUB_ENV is not supported yet" },
+	{ "GITEA_ENV", "the file GITEA_ENV is not supported yet" },
+	{ "GITHUB_PATH", "the file GITHUB_PATH is not supported yet" },
+	{ "GITHUB_STATE", "the file GITHUB_STATE is not supported yet" },
+	{ "GITHUB_STEP_SUMMARY", "the file GITHUB_STEP_SUMMARY is not supported yet" },
+};
+
+static int refuse_words(struct workflow_reading *r, const struct yaml_node *run)
+{
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strstr(run->text, words[i].key) && workflow_refuse(r, run, words[i].why) < 0)
+			return -1;
+	return 0;
+}
+
+/* --- steps -------------------------------------------------------------------------------------- */
+
+struct text_row {
+	const char *key;
+	size_t to;
+};
+
+static const struct text_row texts[] = {
+	{ "name", offsetof(struct job_run, name) },
+	{ "run", offsetof(struct job_run, run) },
+	{ "uses", offsetof(struct job_run, uses) },
+	{ "if", offsetof(struct job_run, condition) },
+	{ "shell", offsetof(struct job_run, shell) },
+	{ "working-directory", offsetof(struct job_run, directory) },
+	{ "timeout-minutes", offsetof(struct job_run, timeout) },
+	{ "continue-on-error", offsetof(struct job_run, carry_on) },
+};
+
+static int take_step(struct workflow_reading *r, const struct yaml_node *v, struct job_run *ret)
+{
+	struct job_text id;
+	if (v->kind != YAML_MAP)
+		return workflow_fail(r, v, "a step is expected to be a mapping");
+	*ret = (struct job_run){ .line = v->line, .col = v->col };
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (workflow_take_text(r, v, texts[i].key,
+				       (struct job_text *)(void *)((char *)ret + texts[i].to)) < 0)
+			return -1;
+	if (workflow_take_text(r, v, "id", &id) < 0 ||
+	    workflow_take_map(r, v, "env", &ret->env) < 0 ||
+	    workflow_take_map(r, v, "with", &ret->with) < 0)
+		return -1;
+	ret->id = id.text;
+	const struct yaml_node *shell = workflow_member(v, "shell");
+	if (shell && workflow_check_shell(r, shell, &ret->shell) < 0)
+		return -1;
+	if ((ret->run.line != 0) == (ret->uses.line != 0))
+		return workflow_fail(r, v,
+				     ret->run.line ? "a step has `run:` or `uses:`, not both"
+						   : "a step needs `run:` or `uses:`");
+	return ret->run.line ? refuse_words(r, yaml_get(v, "run")) : 0;
+}
+
+int workflow_take_steps(struct workflow_reading *r, const struct yaml_node *list,
+			const struct job_run **ret, size_t *ret_n)
+{
+	if (list->kind != YAML_LIST)
+		return workflow_fail(r, list, "steps are expected to be a list");
+	if (list->count > RUNS_MAX)
+		return workflow_fail(r, list, "there are more than 256 steps");
+	struct job_run *runs = arena_array(r->a, list->count, sizeof *runs, r->e);
+	if (!runs)
+		return -1;
+	for (size_t i = 0; i < list->count; i++)
+		if (take_step(r, list->items[i], &runs[i]) < 0)
+			return -1;
+	*ret = runs;
+	*ret_n = list->count;
+	return 0;
+}
