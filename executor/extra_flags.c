@@ -64,6 +64,11 @@ static const struct flag *flag_of(enum extra_flags_of of, const char *word)
 	return NULL;
 }
 
+static int add_word(struct buf *rest, const char *word, struct err *e)
+{
+	return buf_printf(rest, e, "%s%s", rest->len ? " " : "", word);
+}
+
 int extra_flags_parse(enum extra_flags_of of, const char *text, struct arena *a,
 		      struct extra_flags *ret, struct err *e)
 {
@@ -75,13 +80,15 @@ int extra_flags_parse(enum extra_flags_of of, const char *text, struct arena *a,
 		return -1;
 	for (char *w = strtok_r(copy, blanks, &next); w; w = strtok_r(NULL, blanks, &next)) {
 		const struct flag *known = flag_of(of, w);
-		if (known && known->value && !strchr(w, '='))
+		if (!known) {
+			if (strcmp(w, "none") != 0 && add_word(&rest, w, e) < 0)
+				return -1;
+			continue;
+		}
+		if (known->value && !strchr(w, '='))
 			(void)strtok_r(NULL, blanks, &next);
-		f.tags |= known && known->tags;
-		f.recursive |= known && known->recursive;
-		if (!known && strcmp(w, "none") != 0 &&
-		    buf_printf(&rest, e, "%s%s", rest.len ? " " : "", w) < 0)
-			return -1;
+		f.tags |= known->tags;
+		f.recursive |= known->recursive;
 	}
 	f.rest = arena_strdup(a, buf_cstr(&rest), e);
 	if (!f.rest)
