@@ -25,7 +25,8 @@ static int explain(const struct config *c, const char *name, struct buf *out, st
 	if (found)
 		return 0;
 	return err_set(e, ENOENT,
-		       name ? "there is no registration \"%s\"" : "there is no registration",
+		       name ? "there is no registration \"%s\""
+			    : "there is no registration; \"courser register\" adds one",
 		       name ? name : "");
 }
 

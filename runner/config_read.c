@@ -88,14 +88,20 @@ static void unknown(const struct place *p, const struct yaml_node *key, const ch
 	const struct config_level *other = file ? &config_runner_level : &config_file_level;
 	const char *foreign = config_key_foreign(name);
 	const char *near = config_key_nearest(p->level, name);
+	const char *elsewhere = config_key_nearest(other, name);
+	const char *level = file ? "to a runner: an item of runners" : "to the top of the file";
 	if (foreign)
 		config_error(p->r->errors, key->line, key->col, "key \"%s\": %s", name, foreign);
 	else if (config_key_find(other, name))
 		config_error(p->r->errors, key->line, key->col, "key \"%s\" belongs %s", name,
-			     file ? "to a runner: an item of runners" : "to the top of the file");
+			     level);
 	else if (near)
 		config_error(p->r->errors, key->line, key->col,
 			     "unknown key \"%s\"; did you mean \"%s\"?", name, near);
+	else if (elsewhere)
+		config_error(p->r->errors, key->line, key->col,
+			     "unknown key \"%s\"; did you mean \"%s\"? It belongs %s", name,
+			     elsewhere, level);
 	else
 		config_error(p->r->errors, key->line, key->col, "unknown key \"%s\"", name);
 }

@@ -165,8 +165,13 @@ END_TEST
 static const struct refusal {
 	const char *text, *want; /* without "config.yaml:" */
 } refusals[] = {
-	{ "bulds_dir: /x\n", "1:1: unknown key \"bulds_dir\"\n" },
 	{ "limit: 1\n", "1:1: key \"limit\" belongs to a runner: an item of runners\n" },
+	{ "bulds_dir: /x\n",
+	  "1:1: unknown key \"bulds_dir\"; did you mean \"builds_dir\"? It belongs "
+	  "to a runner: an item of runners\n" },
+	{ R "cache_dri: /x\n",
+	  "4:5: unknown key \"cache_dri\"; did you mean \"cache_dir\"? It belongs "
+	  "to the top of the file\n" },
 	{ R "cache_dir: /x\n", "4:5: key \"cache_dir\" belongs to the top of the file\n" },
 	{ R "bulds_dir: /x\n", "4:5: unknown key \"bulds_dir\"; did you mean \"builds_dir\"?\n" },
 	{ "concurent: 1\n", "1:1: unknown key \"concurent\"; did you mean \"concurrent\"?\n" },
