@@ -95,7 +95,7 @@ static int run(struct err *e)
 int main(int argc, char **argv)
 {
 	struct err e = { 0 };
-	log_setup("archiver", LOG_INFO);
+	log_setup("archiver");
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	/* names in archives are UTF-8, or bytes that are kept */

@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 	struct fetch_settings s;
 	struct stat st;
 	int settings = fstat(FD_SETTINGS, &st) == 0 ? FD_SETTINGS : -1;
-	log_setup("carrier", LOG_INFO);
+	log_setup("carrier");
 	signal(SIGPIPE, SIG_IGN);
 	/* The operator's certificates are read as whoever started us, and the libraries are loaded. */
 	if (argc < 2)

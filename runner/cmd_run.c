@@ -16,7 +16,7 @@ int cmd_run(const struct command_line *l, struct err *e)
 		.overrides = given->values,
 		.noverrides = given->n,
 	};
-	log_setup("supervisor", LOG_INFO);
+	log_setup("supervisor");
 	if (!o.config_path)
 		o.config_path = config_default_path(&a, e);
 	bool config = false;

@@ -18,7 +18,7 @@ enum { SECOND = 1000, HOUR = 3600 * SECOND, KIB = 1024, NAME_BYTES = 64 };
 #define COUNTED(field) .count = offsetof(struct config_runner, field)
 
 static const char *const levels[] = { "debug", "info", "warn", "warning", "error", NULL };
-static const char *const formats[] = { "logfmt", NULL };
+static const char *const formats[] = { "logfmt", "json", NULL };
 static const char *const forges[] = { "gitlab", "gitea", "forgejo", NULL };
 static const char *const shells[] = { "bash", "sh", NULL };
 static const char *const isolations[] = { "default", "strict", "nested", NULL };
@@ -32,9 +32,10 @@ static const struct config_key file_keys[] = {
 		   "long polling answers as soon as there is one; Gitea and Forgejo, which have "
 		   "none, are asked every second unless this is longer than 3 s."),
 	KEY("log_level", WORD, log_level, .standard = "info", .words = levels,
-	    .doc = "The least level of the daemon's own log."),
+	    .doc = "The least level of the daemon's own log; after a reload for every process that "
+		   "starts from then on."),
 	KEY("log_format", WORD, log_format, .standard = "logfmt", .words = formats,
-	    .doc = "The form of the daemon's own log."),
+	    .doc = "The form of the daemon's own log: a line of logfmt or of JSON for each event."),
 	KEY("listen_address", LINE, listen_address, .standard = "127.0.0.1:9464",
 	    .doc = "HOST:PORT of /metrics, /healthz and /readyz; empty: none."),
 	KEY("shutdown_timeout", DURATION, shutdown_timeout_ms, .max = 24ULL * HOUR,

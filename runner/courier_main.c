@@ -171,7 +171,7 @@ static int confine(int argc, char **argv, struct err *e)
 int main(int argc, char **argv)
 {
 	struct err e = { 0 };
-	log_setup("courier", LOG_INFO);
+	log_setup("courier");
 	vault_json_guard(); /* payloads hold tokens */
 	if (http_init(&e) < 0 || confine(argc, argv, &e) < 0 || serve(&e) < 0) {
 		log_error("courier ends", "err", e.msg, NULL);

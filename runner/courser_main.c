@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 	struct command_line l = { .program = &commands_courser };
 	struct err e = { 0 };
 	int status = EX_USAGE;
-	log_setup("courser", LOG_INFO);
+	log_setup("courser");
 	if (command_parse(&l, argc, argv, &a, &e) == 0)
 		status = perform(&l, &e);
 	if (e.code)

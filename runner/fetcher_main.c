@@ -165,7 +165,7 @@ int main(int argc, char **argv)
 	struct fetch_settings s = { 0 };
 	struct stat st;
 	int settings = fstat(FD_SETTINGS, &st) == 0 ? FD_SETTINGS : -1;
-	log_setup("fetcher", LOG_INFO);
+	log_setup("fetcher");
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	/* The operator's certificates are read as whoever started us, and the libraries are loaded. */

@@ -105,7 +105,7 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	struct keeper *k = calloc(1, sizeof *k);
 	bool revoking = argc > 2 && strcmp(argv[2], "revoke") == 0;
-	log_setup("keeper", LOG_INFO);
+	log_setup("keeper");
 	signal(SIGPIPE, SIG_IGN);
 	vault_json_guard();
 	if (!k || argc < 2 || keeper_open(k, &e) < 0 || run(k, argv[1], revoking, &e) < 0) {

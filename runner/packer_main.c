@@ -122,7 +122,7 @@ int main(int argc, char **argv)
 {
 	struct err e = { 0 };
 	const char *join = argc > 3 && strcmp(argv[2], "join") == 0 ? argv[3] : NULL;
-	log_setup("packer", LOG_INFO);
+	log_setup("packer");
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 3)

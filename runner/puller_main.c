@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 	struct arena a = ARENA(ARENA_MAX);
 	struct puller p = { .store = IMAGE_STORE };
 	struct puller_settings s;
-	log_setup("puller", LOG_INFO);
+	log_setup("puller");
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2)

@@ -250,7 +250,7 @@ int main(int argc, char **argv)
 {
 	struct recorder r = { .again.fire = again };
 	struct err e = { 0 };
-	log_setup("recorder", LOG_INFO);
+	log_setup("recorder");
 	r.serves = fcntl(LISTENER, F_GETFD) >= 0; /* before another fd takes its number */
 	mallopt(M_TRIM_THRESHOLD, TRIM_AT);
 	if (confine(argc > 1 ? argv[1] : "-", &e) < 0 || serve(&r, &e) < 0) {

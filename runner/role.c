@@ -29,7 +29,7 @@ int role_start(struct role *r, struct loop *l, int libexec, const struct role_st
 {
 	char file[64];
 	const char *argv[ARGS_MAX + 3] = { s->name, s->ids };
-	char *const envp[] = { NULL };
+	char *const envp[] = { log_environment(), NULL };
 	snprintf(file, sizeof file, "courser-%s", s->name);
 	for (unsigned i = 0; s->args && s->args[i] && i < ARGS_MAX; i++)
 		argv[2 + i] = s->args[i];

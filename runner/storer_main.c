@@ -175,7 +175,7 @@ int main(int argc, char **argv)
 {
 	struct err e = { 0 };
 	struct storer s = { .name = argc > 2 ? argv[2] : "" };
-	log_setup("storer", LOG_INFO);
+	log_setup("storer");
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	if (argc != 5 || !is_name(s.name) || !str_u64(argv[3], UINT64_MAX, &s.limits.max) ||

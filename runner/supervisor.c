@@ -47,6 +47,15 @@ static struct registry *load(struct supervisor *s, const struct registry *before
 	return NULL;
 }
 
+/* What is configured is what can be named. */
+static void choose_log(const struct config *c)
+{
+	enum log_level level = LOG_INFO;
+	enum log_format format = LOG_LOGFMT;
+	if (log_level_named(c->log_level, &level) && log_format_named(c->log_format, &format))
+		log_choose(level, format);
+}
+
 /* --- told by signals ---------------------------------------------------------------------------- */
 
 static void look_done(struct supervisor *s)
@@ -117,6 +126,7 @@ static void reload(struct supervisor *s)
 		next = NULL;
 	}
 	if (next) {
+		choose_log(next->config);
 		complete(s, next);
 		warn_restart(s, next);
 		intake_reload(&s->intake, next);
@@ -387,6 +397,7 @@ static int configure(struct supervisor *s, struct err *e)
 	if (!s->intake.registry)
 		return err_set(e, EINVAL, "%s: the configuration is wrong",
 			       s->options->config_path);
+	choose_log(s->intake.registry->config);
 	return priv_init(&ids, (uint32_t)s->intake.registry->config->id_base, PRIV_SLOTS, e);
 }
 

@@ -159,7 +159,7 @@ int main(int argc, char **argv)
 {
 	struct err e = { 0 };
 	struct unpacker p = { .store = IMAGE_STORE };
-	log_setup("unpacker", LOG_INFO);
+	log_setup("unpacker");
 	umask(0);
 	signal(SIGPIPE, SIG_IGN);
 	if (argc > 2 && strcmp(argv[2], "wipe") == 0)

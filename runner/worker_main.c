@@ -68,7 +68,7 @@ static int confine(const char *ids, struct err *e)
 int main(int argc, char **argv)
 {
 	struct err e = { 0 };
-	log_setup("worker", LOG_INFO);
+	log_setup("worker");
 	int r = argc < 2 || confine(argv[1], &e) < 0 ? -1 : gate_wait_start(&e);
 	if (r > 0)
 		r = worker_run(forges, &e);

@@ -254,7 +254,7 @@ static int run(struct err *e)
 int main(void)
 {
 	struct err e = { 0 };
-	log_setup("spawner", LOG_INFO);
+	log_setup("spawner");
 	if (fcntl(SUPERVISOR, F_SETFD, FD_CLOEXEC) < 0)
 		err_sys(&e, "fd %d", SUPERVISOR);
 	int r = e.code ? -1 : run(&e);

@@ -383,3 +383,24 @@ def test_idle_costs_nothing(gitlab, courser, binaries):
         return
     assert dirty <= 4 << 10, f"{dirty} KiB private dirty"
     assert pss <= 16 << 10, f"{pss} KiB PSS"
+
+
+# --- its own log ---------------------------------------------------------------------------------------
+
+
+def test_its_log_is_json_of_the_level_that_is_configured(gitlab, courser, as_user):
+    config = courser.config_for(gitlab, log_level="debug", log_format="json")
+    keys = yaml.safe_load(config.read_text())
+    keys["runners"].append({"name": "nobody", "url": f"http://127.0.0.1:{free_port()}", "token": "glrt-nobody"})
+    courser.write_config(**keys)
+    daemon = courser.run(config)
+    ended(gitlab.queue(script=["echo hello"]))
+    until(lambda: '"role":"courier"' in daemon.log(), message="the courier says that a server is not there")
+    courser.write_config(**{**keys, "log_level": "warning"})
+    daemon.signal(signal.SIGHUP)
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait() == 0
+    said = [json.loads(line) for line in daemon.log().splitlines()]
+    assert {line["level"] for line in said} >= {"debug", "info", "warning"}
+    assert all(list(line)[:4] == ["time", "level", "role", "msg"] for line in said)
+    assert "draining: no new jobs" not in {line["msg"] for line in said}

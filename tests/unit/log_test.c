@@ -35,7 +35,7 @@ static void captured(struct buf *ret)
 START_TEST(a_line_is_logfmt)
 {
 	autobuf out = BUF(10000);
-	log_setup("worker", LOG_INFO);
+	log_setup("worker");
 	capture();
 	log_info("job started", "job", "42", "ref", "a \"b\"\nc", "none", NULL, "empty", "", NULL);
 	captured(&out);
@@ -50,7 +50,8 @@ END_TEST
 START_TEST(levels_below_are_silent)
 {
 	autobuf out = BUF(10000);
-	log_setup("courser", LOG_WARNING);
+	log_setup("courser");
+	log_choose(LOG_WARNING, LOG_LOGFMT);
 	capture();
 	log_debug("one", NULL);
 	log_info("two", NULL);
@@ -72,12 +73,66 @@ START_TEST(a_long_line_is_cut_and_stays_one_line)
 	for (size_t i = 0; i < sizeof big - 1; i += 10)
 		big[i] = '\n';
 	big[sizeof big - 1] = '\0';
-	log_setup("courser", LOG_INFO);
+	log_setup("courser");
 	capture();
 	log_info("big", "value", big, "after", "1", NULL);
 	captured(&out);
 	ck_assert_uint_eq(out.len, 4096);
 	ck_assert_ptr_eq(strchr(out.p, '\n'), out.p + out.len - 1);
+}
+END_TEST
+
+START_TEST(a_line_is_json)
+{
+	char big[9000];
+	autobuf out = BUF(20000);
+	memset(big, 'x', sizeof big - 1);
+	big[sizeof big - 1] = '\0';
+	log_setup("worker");
+	log_choose(LOG_INFO, LOG_JSON);
+	capture();
+	log_info("a \"b\"\n", "job", "42", "none", NULL, "bad", "\xff", NULL);
+	log_warn("big", "first", "1", "value", big, "after", "2", NULL);
+	captured(&out);
+	ck_assert_int_eq(strncmp(out.p, "{\"time\":\"20", 11), 0);
+	char *first = strchr(out.p, ','), *second = strchr(out.p, '\n');
+	ck_assert(first && second);
+	*second++ = '\0';
+	ck_assert_str_eq(first,
+			 ",\"level\":\"info\",\"role\":\"worker\",\"msg\":\"a \\\"b\\\"\\n\","
+			 "\"job\":\"42\",\"bad\":\"\xef\xbf\xbd\"}");
+	ck_assert_ptr_nonnull(strstr(second, ",\"msg\":\"big\",\"first\":\"1\"}\n"));
+}
+END_TEST
+
+START_TEST(a_role_learns_what_was_chosen)
+{
+	autobuf out = BUF(10000);
+	log_choose(LOG_DEBUG, LOG_JSON);
+	char *was = strdup(log_environment());
+	ck_assert_str_eq(was, "COURSER_LOG=debug,json");
+	log_choose(LOG_INFO, LOG_LOGFMT);
+	ck_assert_int_eq(putenv(was), 0);
+	log_setup("fetcher");
+	capture();
+	log_debug("one", NULL);
+	captured(&out);
+	ck_assert_ptr_nonnull(
+		strstr(out.p, ",\"level\":\"debug\",\"role\":\"fetcher\",\"msg\":\"one\"}\n"));
+	ck_assert_int_eq(unsetenv("COURSER_LOG"), 0);
+	free(was);
+	ck_assert_int_eq(setenv("COURSER_LOG", "loud,json", 1), 0);
+	log_setup("fetcher");
+	ck_assert_str_eq(log_environment(), "COURSER_LOG=debug,json");
+}
+END_TEST
+
+START_TEST(formats_have_names)
+{
+	enum log_format f = LOG_LOGFMT;
+	ck_assert(log_format_named("JSON", &f) && f == LOG_JSON);
+	ck_assert(log_format_named("logfmt", &f) && f == LOG_LOGFMT);
+	ck_assert(!log_format_named("text", &f) && f == LOG_LOGFMT);
 }
 END_TEST
 
@@ -104,7 +159,10 @@ int main(void)
 	tcase_add_test(t, a_line_is_logfmt);
 	tcase_add_test(t, levels_below_are_silent);
 	tcase_add_test(t, a_long_line_is_cut_and_stays_one_line);
+	tcase_add_test(t, a_line_is_json);
+	tcase_add_test(t, a_role_learns_what_was_chosen);
 	tcase_add_test(t, levels_have_names);
+	tcase_add_test(t, formats_have_names);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
