@@ -14,6 +14,7 @@
  * step_end    name code             a step has ended: exit status, or 128 + signal
  * step_start  name index            a workflow's step begins: its number, from 0
  * step_end    name index code result  success, failure, cancelled or skipped
+ * output      name value more       of a workflow job; with more the next record continues the value
  * skipped                           the workflow job's condition does not hold
  * note        text                  something an operator should know
  * usage       by memory cpu_us processes (executor/usage.h; 0: not known)

@@ -18,7 +18,7 @@ static int setup(struct worker *w, const struct forge_job *const *forges, struct
 		.started_ms = clock_ms(),
 		.phase = PHASE_PREPARE,
 		.phase_since_ms = clock_ms(),
-		.box = { .init = -1, .pidfd = -1, .src = { .fd = -1 } },
+		.box = { .init = -1, .pidfd = -1, .src = { .fd = -1 }, .opened = { .fd = -1 } },
 		.image = { .name = "", .platform = "", .user = "", .hold = -1 },
 		.keeper = -1,
 		.until = STOP_CANCEL,

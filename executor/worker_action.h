@@ -11,6 +11,8 @@
 #include "executor/worker.h"
 #include "executor/workflow.h"
 
+struct flow_step;
+
 struct action_input {
 	const char *name, *value; /* as `with:` has it, evaluated */
 };
@@ -20,19 +22,25 @@ struct action_step {
 	struct worker *w;
 	struct workflow *x; /* the contexts as the step has them; workflow_text, workflow_github */
 	const struct job_run *run;
+	struct flow_step *step; /* for the engine's own */
 	struct uses uses;
 	const struct action_input *inputs;
 	size_t ninputs;
 	const struct vars *vars; /* the step's environment */
-	uint64_t timeout_ms;     /* 0 none */
-	/* result: 0 success; what went wrong is said to the log by who runs it */
+	uint64_t before_ms;      /* on base/clock.h's clock: not later; 0 no limit */
+	struct expr_value *outputs;
+	/* result: 0 success; what went wrong is said to the log by who runs it; stopped: the job is to end */
 	int code;
-	bool timed_out, stopped;
+	bool stopped;
 };
 
 /* The value of that input, in any case; "" when it is not there. */
 const char *action_input(const struct action_step *s, const char *name)
 	__attribute__((nonnull, returns_nonnull));
+
+/* steps.ID.outputs.NAME. */
+int action_output(struct action_step *a, const char *name, const char *value, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
 
 /* How an action is run: 0 it ran, see its code; -1 with e: the machine could not. */
 typedef int action_run(struct action_step *s, struct err *e);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 enum { MEASURE_MS = 1000, END_MS = 5000, WIPE_MS = 60000 };
 
@@ -79,6 +80,15 @@ static void take_listener(struct worker_box *b, struct msg *m)
 		fd_close(&b->refused.fd);
 }
 
+static void take_opened(struct worker_box *b, const struct sandbox_event *ev, struct msg *m)
+{
+	fd_close(&b->opened.fd);
+	b->opened.fd = ev->code ? -1 : msg_get_fd(m);
+	b->opened.code = ev->code || b->opened.fd >= 0 ? (int)ev->code : EPROTO;
+	b->opened.answered = true;
+	snprintf(b->opened.error, sizeof b->opened.error, "%s", ev->text);
+}
+
 static void init_ready(struct source *s, uint32_t events)
 {
 	struct worker_box *b = of_source(s);
@@ -95,6 +105,8 @@ static void init_ready(struct source *s, uint32_t events)
 		log_warn("init", "err", e.msg, NULL);
 	if (r > 0 && ev.what == SANDBOX_INIT_READY && b->refused.fd < 0)
 		take_listener(b, &m);
+	if (r > 0 && ev.what == SANDBOX_INIT_OPENED)
+		take_opened(b, &ev, &m);
 }
 
 static const char *origin_of(struct worker *w, char *out, size_t size)
@@ -205,7 +217,7 @@ int worker_box_file(struct worker *w, const char *name, const void *p, size_t n,
 int worker_box_files_wait(struct worker *w, struct err *e)
 {
 	while (w->box.files && !w->box.dead && !w->box.error[0]) {
-		if (w->stop >= STOP_CANCEL)
+		if (w->stop >= w->until)
 			return err_set(e, ECANCELED, "the job is to end");
 		if (loop_once(w->loop, e) < 0)
 			return -1;
@@ -213,6 +225,26 @@ int worker_box_files_wait(struct worker *w, struct err *e)
 	if (w->box.error[0])
 		return err_set(e, EIO, "%s", w->box.error);
 	return w->box.dead ? err_set(e, EPIPE, "sandbox: its init has ended") : 0;
+}
+
+int worker_box_read(struct worker *w, const char *dir, const char *path, struct buf *out,
+		    struct err *e)
+{
+	struct worker_box *b = &w->box;
+	struct stat st;
+	b->opened.answered = false;
+	b->opened.fd = -1;
+	if (sandbox_init_open(b->init, dir, path, e) < 0 ||
+	    wait_flag(w, &b->opened.answered, STOP_ABORT, e) < 0)
+		return -1;
+	autofd fd = fd_take(&b->opened.fd);
+	if (fd < 0)
+		return err_set(e, b->opened.code, "%s", b->opened.error);
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, EINVAL, "%s: not a regular file", path);
+	return fd_read_all(fd, out, e) < 0 ? err_wrap(e, "%s", path) : 0;
 }
 
 int worker_box_copy(struct worker *w, struct err *e)

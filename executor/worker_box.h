@@ -27,6 +27,12 @@ struct worker_box {
 	bool snapshot; /* the tree of its key is at GATE_SNAPSHOT_AT */
 	bool copied;
 	char copy_error[256];
+	struct {
+		bool answered;
+		int fd;
+		int code; /* errno */
+		char error[256];
+	} opened; /* what worker_box_read waits for */
 };
 
 /* Ask for the sandbox; nothing is waited for. */
@@ -39,6 +45,10 @@ int worker_box_file(struct worker *w, const char *name, const void *p, size_t n,
 /* Wait until init has written them all. */
 int worker_box_files_wait(struct worker *w, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
+/* What the job's file path beneath the directory dir holds, to out: job-controlled bytes, at most out->max. -1: it
+ * is not there or no file (ENOENT …), has more (E2BIG), or init is gone (EPIPE). */
+int worker_box_read(struct worker *w, const char *dir, const char *path, struct buf *out,
+		    struct err *e) __attribute__((nonnull, warn_unused_result));
 /* End everything in it but init, and be sure of it: nothing of the job moves any more. */
 int worker_box_quiet(struct worker *w, struct err *e) __attribute__((nonnull, warn_unused_result));
 /* Copy the tree that it shows to the project directory. */

@@ -41,6 +41,7 @@ struct step {
 	int sent; /* the signal that was sent last */
 	struct timer limit, escalate, drain, quiet;
 	char problem[480];
+	bool refused; /* it could not be started */
 };
 
 static char chunk[READ_BYTES]; /* touched only as far as a read fills it */
@@ -201,6 +202,7 @@ static void box_event(void *arg, const struct sandbox_event *ev)
 		name_holders(s, ev->text);
 		send_signal(s, SIGKILL);
 	} else if (ev->what == SANDBOX_INIT_ERROR && ev->id == 1) {
+		s->refused = true;
 		snprintf(s->problem, sizeof s->problem, "%s%s", ev->text,
 			 s->w->image.record ? " (in the image)" : "");
 	} else if (ev->what == SANDBOX_INIT_ENDED && ev->id == 1) {
@@ -235,14 +237,14 @@ static int build_text(const struct worker *w, const struct worker_step *spec, st
 }
 
 /* The step's name as that of a file: what the forge calls it may be no name of one. */
-static void script_file(const char *step, char *out)
+static void script_file(const char *step, const char *suffix, char *out)
 {
 	size_t n = 0;
 	for (; step[n] && n < SCRIPT_NAME - 1; n++)
 		out[n] = isalnum((unsigned char)step[n]) || (n && step[n] == '-') ? step[n] : '_';
 	if (n == 0)
 		out[n++] = '_';
-	out[n] = '\0';
+	snprintf(out + n, SCRIPT_NAME - n, "%s", suffix ? suffix : "");
 }
 
 /* The step's own command with the script's path in it, or the usual one. */
@@ -272,7 +274,7 @@ static int start(struct step *s, int out, int err, struct err *e)
 	if (variables < 0)
 		return -1;
 	char name[SCRIPT_NAME], path[256];
-	script_file(spec->name, name);
+	script_file(spec->name, spec->suffix, name);
 	snprintf(path, sizeof path, "%s/%s", SANDBOX_SCRIPTS, name);
 	const char *argv[SANDBOX_ARGS + 1] = { 0 };
 	if (command(s, path, argv, e) < 0)
@@ -322,7 +324,9 @@ static int pump_until_done(struct step *s, struct err *e)
 			loop_timer(w->loop, &s->escalate, 0);
 		}
 	}
-	return s->problem[0] ? err_set(e, EIO, "%s", s->problem) : 0;
+	if (!s->problem[0])
+		return 0;
+	return err_set(e, s->refused ? ENOEXEC : EIO, "%s", s->problem);
 }
 
 static int run(struct step *s, struct err *e)

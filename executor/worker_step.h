@@ -13,6 +13,7 @@ struct worker_step {
 	/* in place of lines in GitLab's frame: a script as it is, what runs it ("{0}" is its path;
 	 * ended by NULL), where, with which variables */
 	const char *script, *const *argv, *cwd;
+	const char *suffix; /* of the script's file name; NULL none */
 	const struct vars *vars;
 	bool hooks; /* the operator's pre_build and post_build scripts belong to it */
 	/* result */
@@ -21,7 +22,8 @@ struct worker_step {
 	char last_command[128];
 };
 
-/* Run it to its end. 0: it ran, see the result; -1: it could not be run. */
+/* Run it to its end. 0: it ran, see the result; -1: it could not be run: ENOEXEC when it could not be
+ * started within, E2BIG when its environment is too large. */
 int worker_step_run(struct worker *w, struct worker_step *s, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 

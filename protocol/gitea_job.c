@@ -71,12 +71,16 @@ static int mend_needs(json_t *needs, struct err *e)
 	return 0;
 }
 
-static int add_matrix(struct parsing *p, const struct yaml_node *matrix)
+static int add_strategy(struct parsing *p, const struct yaml_node *strategy)
 {
-	autobuf b = BUF(TEXT_MAX);
-	if (workflow_matrix_json(matrix, &b, p->e) < 0)
+	autobuf matrix = BUF(TEXT_MAX);
+	autobuf rest = BUF(TEXT_MAX);
+	if (workflow_matrix_json(strategy, &matrix, p->e) < 0 ||
+	    workflow_strategy_json(strategy, &rest, p->e) < 0)
 		return -1;
-	return add_context(p, "matrix", arena_strdup(p->a, buf_cstr(&b), p->e));
+	if (add_context(p, "matrix", arena_strdup(p->a, buf_cstr(&matrix), p->e)) < 0)
+		return -1;
+	return add_context(p, "strategy", arena_strdup(p->a, buf_cstr(&rest), p->e));
 }
 
 static int add_contexts(struct parsing *p, const json_t *task, const struct workflow_read *r)
@@ -92,7 +96,7 @@ static int add_contexts(struct parsing *p, const json_t *task, const struct work
 	    add_object(p, "needs", needs) < 0 ||
 	    add_object(p, "inputs", json_object_get(json_object_get(context, "event"), "inputs")) <
 		    0 ||
-	    add_matrix(p, r->matrix) < 0)
+	    add_strategy(p, r->strategy) < 0)
 		return -1;
 	p->w->contexts = p->contexts;
 	p->w->ncontexts = p->n;

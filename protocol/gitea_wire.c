@@ -11,7 +11,7 @@
 #include <zlib.h>
 
 enum {
-	BODY_MAX = 2 << 20, /* a batch of rows with its escapes */
+	BODY_MAX = 8 << 20, /* a batch of rows, or a job's outputs, with its escapes */
 	ANSWER_MAX = 64 << 10,
 	TASK_MAX = 8 << 20, /* what a worker takes */
 	CALL_MS = 30 * 1000,
@@ -142,6 +142,16 @@ static int add_step(struct buf *b, const struct gitea_step *s, size_t i, struct 
 			  s->row, s->rows);
 }
 
+/* Behind the state, and the end of the whole. */
+static int add_outputs(struct buf *b, const struct buf *outputs, struct err *e)
+{
+	if (!outputs || !outputs->len)
+		return buf_char(b, '}', e);
+	if (buf_str(b, ",\"outputs\":{", e) < 0 || buf_add(b, outputs->p, outputs->len, e) < 0)
+		return -1;
+	return buf_str(b, "}}", e);
+}
+
 int gitea_update_task(const struct gitea_runner *g, const struct gitea_state *s,
 		      struct forge_request *ret, struct err *e)
 {
@@ -154,7 +164,7 @@ int gitea_update_task(const struct gitea_runner *g, const struct gitea_state *s,
 	for (size_t i = 0; i < s->nsteps; i++)
 		if (add_step(b, &s->steps[i], i, e) < 0)
 			return -1;
-	return buf_str(b, "]}}", e);
+	return buf_str(b, "]}", e) < 0 ? -1 : add_outputs(b, s->outputs, e);
 }
 
 /* The body becomes its gzip. */

@@ -43,6 +43,7 @@ struct gitea_state {
 	uint64_t started_us, stopped_us;
 	const struct gitea_step *steps;
 	size_t nsteps;
+	const struct buf *outputs; /* the job's, as members of a JSON object; NULL or empty none */
 };
 
 /* Rows of the log from `index`: n of them, JSON objects with commas between (gitea_rows.h). */

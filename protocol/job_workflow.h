@@ -41,10 +41,12 @@ struct job_context {
 };
 
 struct job_workflow {
+	const char *name;                 /* of the workflow; "" none */
 	struct job_text condition;        /* of the job */
 	struct job_text shell, directory; /* defaults.run, the job's before the workflow's */
 	struct job_env env[2];            /* the workflow's, the job's */
-	const char *const *runs_on;       /* the labels it asks for */
+	struct job_env outputs;
+	const char *const *runs_on; /* the labels it asks for */
 	size_t nruns_on;
 	const struct job_run *runs;
 	size_t nruns;

@@ -1,3 +1,4 @@
+/* strategy: the contexts that come of it. */
 #include "protocol/workflow_read.h"
 
 #include "base/str.h"
@@ -75,13 +76,34 @@ static int put_member(struct buf *out, const struct yaml_pair *p, struct err *e)
 	return put_json(out, v, e);
 }
 
-int workflow_matrix_json(const struct yaml_node *matrix, struct buf *out, struct err *e)
+int workflow_matrix_json(const struct yaml_node *strategy, struct buf *out, struct err *e)
 {
+	const struct yaml_node *matrix = strategy ? yaml_get(strategy, "matrix") : NULL;
 	size_t n = matrix && matrix->kind == YAML_MAP ? matrix->count : 0;
 	if (buf_char(out, '{', e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		if (is_value(&matrix->pairs[i]) && put_member(out, &matrix->pairs[i], e) < 0)
 			return -1;
+	return buf_char(out, '}', e);
+}
+
+/* What the server does not say is a job that is alone. */
+int workflow_strategy_json(const struct yaml_node *strategy, struct buf *out, struct err *e)
+{
+	static const char *const rows[][2] = {
+		{ "fail-fast", "true" },
+		{ "max-parallel", "1" },
+		{ "job-index", "0" },
+		{ "job-total", "1" },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct yaml_node *v = strategy ? yaml_get(strategy, rows[i][0]) : NULL;
+		if (buf_printf(out, e, "%s\"%s\":", i ? "," : "{", rows[i][0]) < 0)
+			return -1;
+		if ((v && v->kind < YAML_STR ? put_json(out, v, e) : buf_str(out, rows[i][1], e)) <
+		    0)
+			return -1;
+	}
 	return buf_char(out, '}', e);
 }

@@ -10,7 +10,6 @@ enum { MINUTES_MAX = 30 * 24 * 60 };
 static const struct workflow_refused job_keys[] = {
 	{ "uses", "`uses:` of a job (a reusable workflow) is not supported yet" },
 	{ "services", "`services:` are not supported yet" },
-	{ "outputs", "`outputs:` of a job are not supported yet" },
 };
 
 /* --- the job ------------------------------------------------------------------------------------ */
@@ -122,11 +121,15 @@ static const struct yaml_pair *job_of(struct workflow_reading *r, const struct y
 static int take_job(struct workflow_reading *r, const struct yaml_node *root,
 		    const struct yaml_node *job)
 {
+	struct job_text name;
 	if (workflow_take_text(r, job, "if", &r->w->condition) < 0 ||
 	    workflow_take_map(r, root, "env", &r->w->env[0]) < 0 ||
 	    workflow_take_map(r, job, "env", &r->w->env[1]) < 0 ||
-	    take_defaults(r, root, job) < 0 || take_runs_on(r, job) < 0)
+	    workflow_take_map(r, job, "outputs", &r->w->outputs) < 0 ||
+	    workflow_take_text(r, root, "name", &name) < 0 || take_defaults(r, root, job) < 0 ||
+	    take_runs_on(r, job) < 0)
 		return -1;
+	r->w->name = name.text;
 	return workflow_refuse_keys(r, job, job_keys, sizeof job_keys / sizeof *job_keys);
 }
 
@@ -156,7 +159,7 @@ int workflow_read(const char *text, size_t n, struct arena *a, struct workflow_r
 		.name = *name.text ? name.text : pair->key->text,
 		.image = image,
 		.timeout_s = timeout_s,
-		.matrix = workflow_member(workflow_member(job, "strategy"), "matrix"),
+		.strategy = workflow_member(job, "strategy"),
 	};
 	return 0;
 }

@@ -12,7 +12,7 @@ struct workflow_read {
 	const char *key, *name; /* of the job; name: as it is shown */
 	const char *image;      /* container: its image; "" none */
 	unsigned timeout_s;     /* timeout-minutes; 0 none */
-	const struct yaml_node *matrix;
+	const struct yaml_node *strategy;
 };
 
 /* -1 with e as "line:col: what". Odd YAML where nothing depends on it (`on: ''`, null for a mapping) is
@@ -20,8 +20,10 @@ struct workflow_read {
 int workflow_read(const char *text, size_t n, struct arena *a, struct workflow_read *ret,
 		  struct err *e) __attribute__((nonnull, warn_unused_result));
 
-/* strategy.matrix as JSON: one value a key, as the server leaves it. */
-int workflow_matrix_json(const struct yaml_node *matrix, struct buf *out, struct err *e)
+/* The contexts matrix (one value a key, as the server leaves it) and strategy as JSON. */
+int workflow_matrix_json(const struct yaml_node *strategy, struct buf *out, struct err *e)
+	__attribute__((nonnull(2, 3), warn_unused_result));
+int workflow_strategy_json(const struct yaml_node *strategy, struct buf *out, struct err *e)
 	__attribute__((nonnull(2, 3), warn_unused_result));
 
 #endif

@@ -17,17 +17,10 @@ int workflow_check_shell(struct workflow_reading *r, const struct yaml_node *at,
 	return workflow_refuse(r, at, "a shell other than bash and sh is not supported yet");
 }
 
-/* Files and commands of the runner's that a script would find missing: better told before it runs. */
+/* Commands of the runner's that a script would find missing: better told before it runs. */
 static const struct workflow_refused words[] = {
 	{ "add-mask", "the command `::add-mask::` is not supported yet" },
 	{ "set-output", "the command `::set-output::` is not supported yet" },
-	{ "GITHUB_OUTPUT", "the file GITHUB_OUTPUT is not supported yet" },
-	{ "GITEA_OUTPUT", "the file GITEA_OUTPUT is not supported yet" },
-	{ "GITHUB_ENV", "the file GITHUB_ENV is not supported yet" },
-	{ "GITEA_ENV", "the file GITEA_ENV is not supported yet" },
-	{ "GITHUB_PATH", "the file GITHUB_PATH is not supported yet" },
-	{ "GITHUB_STATE", "the file GITHUB_STATE is not supported yet" },
-	{ "GITHUB_STEP_SUMMARY", "the file GITHUB_STEP_SUMMARY is not supported yet" },
 };
 
 static int refuse_words(struct workflow_reading *r, const struct yaml_node *run)

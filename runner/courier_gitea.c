@@ -169,8 +169,8 @@ const struct forge_verb *gitea_verb(const char *name, const char *token)
 		.task_bytes = sizeof(struct gitea_task), .base = url_normalise, .open = open_site, \
 		.may = may, .poll = poll_build, .polled = polled, .state = gitea_task_state,       \
 		.accepted = gitea_task_accepted, .begin = gitea_task_begin,                        \
-		.event = gitea_task_event, .next = gitea_task_next, .build = gitea_task_build,     \
-		.heard = gitea_task_heard, .verb = gitea_verb,                                     \
+		.done = gitea_task_done, .event = gitea_task_event, .next = gitea_task_next,       \
+		.build = gitea_task_build, .heard = gitea_task_heard, .verb = gitea_verb,          \
 	}
 
 const struct forge_wire forge_wire_gitea = GITEA("gitea");

@@ -26,6 +26,8 @@ struct gitea_task {
 	bool skipped; /* its condition did not hold */
 	struct gitea_step steps[GITEA_STEPS_MAX];
 	size_t nsteps;
+	struct buf outputs; /* members of a JSON object */
+	struct buf value;   /* of the output whose pieces are coming */
 };
 
 /* Who asks, for the builders of requests. Borrowed from s. */
@@ -36,6 +38,7 @@ int gitea_task_state(struct courier_task *j, enum forge_state what, struct forge
 		     struct err *e);
 enum forge_accept gitea_task_accepted(struct courier_task *j, const struct http_reply *r);
 void gitea_task_begin(struct courier_task *j, uint64_t now_ms);
+void gitea_task_done(struct courier_task *j);
 void gitea_task_event(struct courier_task *j, const struct journal_record *r);
 struct forge_next gitea_task_next(struct courier_task *j, uint64_t now_ms);
 int gitea_task_build(struct courier_task *j, struct forge_request *ret, struct err *e);

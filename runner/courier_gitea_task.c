@@ -12,6 +12,8 @@
 enum {
 	WINDOW = GITEA_ROW_MAX, /* bytes of the log that are looked at at once */
 	ROWS_JSON_MAX = GITEA_BATCH + 8 * GITEA_ROW_MAX,
+	OUTPUT_MAX = 1 << 20, /* what a worker hands on, all together */
+	OUTPUTS_JSON_MAX = 7 << 20,
 };
 
 static struct gitea_task *own_of(const struct courier_task *j)
@@ -168,11 +170,44 @@ static void job_skipped(struct courier_task *j, const struct journal_record *r)
 	own_of(j)->skipped = true;
 }
 
+/* "NAME":"value" behind the others. What does not fit is left out: a worker says no more than that. */
+static int add_output(struct gitea_task *own, const char *name, struct err *e)
+{
+	struct buf *b = &own->outputs;
+	if ((b->len && buf_char(b, ',', e) < 0) || str_json(b, name, strlen(name), e) < 0 ||
+	    buf_char(b, ':', e) < 0)
+		return -1;
+	return str_json(b, buf_cstr(&own->value), own->value.len, e);
+}
+
+static void output_set(struct courier_task *j, const struct journal_record *r)
+{
+	struct gitea_task *own = own_of(j);
+	struct err e = { 0 };
+	own->value.max = OUTPUT_MAX;
+	own->outputs.max = OUTPUTS_JSON_MAX;
+	size_t before = own->outputs.len;
+	int ok = buf_str(&own->value, journal_get(r, "value"), &e);
+	if (ok == 0 && *journal_get(r, "more"))
+		return;
+	if (ok == 0)
+		ok = add_output(own, journal_get(r, "name"), &e);
+	if (ok < 0) {
+		own->outputs.len = before;
+		log_warn("an output is left out", "err", e.msg, NULL);
+	}
+	buf_clear(&own->value);
+}
+
+void gitea_task_done(struct courier_task *j)
+{
+	buf_done(&own_of(j)->outputs);
+	buf_done(&own_of(j)->value);
+}
+
 static const struct event_row events[] = {
-	{ "skipped", job_skipped },
-	{ "step_start", step_started },
-	{ "step_end", step_ended },
-	{ "verdict", job_ended },
+	{ "output", output_set },   { "skipped", job_skipped }, { "step_start", step_started },
+	{ "step_end", step_ended }, { "verdict", job_ended },
 };
 
 void gitea_task_event(struct courier_task *j, const struct journal_record *r)
@@ -217,8 +252,10 @@ static int state_build(struct courier_task *j, enum gitea_result result, struct 
 		.steps = own->steps,
 		.nsteps = own->nsteps,
 	};
-	if (result != GITEA_UNSPECIFIED)
+	if (result != GITEA_UNSPECIFIED) {
 		s.stopped_us = end_all(own, result);
+		s.outputs = &own->outputs;
+	}
 	own->ship.news = false;
 	return gitea_update_task(&g, &s, ret, e);
 }

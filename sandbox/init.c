@@ -81,6 +81,15 @@ int sandbox_init_copy(int sock, const char *from, const char *to, struct err *e)
 	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: copy") : 0;
 }
 
+int sandbox_init_open(int sock, const char *dir, const char *path, struct err *e)
+{
+	automsg m;
+	msg_init(&m, SANDBOX_INIT_OPEN);
+	msg_put_str(&m, dir);
+	msg_put_str(&m, path);
+	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: open") : 0;
+}
+
 int sandbox_init_event(struct msg *m, struct sandbox_event *ret, struct err *e)
 {
 	struct sandbox_event ev = { .what = (enum sandbox_init_msg)m->type };
@@ -91,8 +100,9 @@ int sandbox_init_event(struct msg *m, struct sandbox_event *ret, struct err *e)
 	ev.signalled = msg_get_u32(m) != 0;
 	ev.code = msg_get_u32(m);
 	ev.text = msg_get_str(m);
-	bool listener = ev.what == SANDBOX_INIT_READY && m->nfds == 1;
-	if (!(listener && !m->bad && m->at == m->body.len) && msg_end(m, e) < 0)
+	bool with_fd = (ev.what == SANDBOX_INIT_READY || ev.what == SANDBOX_INIT_OPENED) &&
+		       m->nfds == 1;
+	if (!(with_fd && !m->bad && m->at == m->body.len) && msg_end(m, e) < 0)
 		return err_wrap(e, "init");
 	*ret = ev;
 	return 0;

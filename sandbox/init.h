@@ -16,6 +16,7 @@ enum sandbox_init_msg {
 	SANDBOX_INIT_COPY,
 	SANDBOX_INIT_WATCH,
 	SANDBOX_INIT_MEASURE,
+	SANDBOX_INIT_OPEN,
 	SANDBOX_INIT_READY = 64,
 	SANDBOX_INIT_STARTED,
 	SANDBOX_INIT_ENDED,
@@ -25,6 +26,7 @@ enum sandbox_init_msg {
 	SANDBOX_INIT_COPIED,
 	SANDBOX_INIT_MEMORY,
 	SANDBOX_INIT_MEASURED,
+	SANDBOX_INIT_OPENED,
 	SANDBOX_INIT_ERROR,
 };
 
@@ -78,18 +80,23 @@ int sandbox_init_watch(int sock, uint64_t bytes, struct err *e)
 /* Ask what was used; answered by MEASURED: "peak of sampled memory, largest process, µs of CPU". */
 int sandbox_init_measure(int sock, struct err *e) __attribute__((nonnull, warn_unused_result));
 
+/* Open the file path beneath the directory dir to read it, as the job: no symbolic link in it, no way out of
+ * dir. Answered by OPENED with the fd, or with why not in text. Whoever reads it finds what the job has made. */
+int sandbox_init_open(int sock, const char *dir, const char *path, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* What init says. text is valid as long as the message it was decoded from. */
 struct sandbox_event {
 	enum sandbox_init_msg what; /* READY … ERROR */
 	uint32_t id;                /* STARTED, ENDED, ERROR of a run; else 0 */
 	uint32_t pid;               /* STARTED: inside */
 	bool signalled;             /* ENDED: code is a signal, else an exit code */
-	uint32_t code;
-	/* PROCESSES: "pid\tcommand line\n"…; FILE_DONE: name; ERROR, WIPED, COPIED: why; else "" */
+	uint32_t code;              /* OPENED: errno */
+	/* PROCESSES: "pid\tcommand line\n"…; FILE_DONE: name; ERROR, WIPED, COPIED, OPENED: why; else "" */
 	const char *text;
 };
 
-/* READY may bring an fd, still in m then: the listener of the calls that are refused within. Who does not take
+/* READY and OPENED may bring an fd, still in m then: of READY the listener of the calls that are refused within. Who does not take
  * it (msg_get_fd) closes it with m, and they are refused without being counted, as "unknown" (ENOSYS). */
 int sandbox_init_event(struct msg *m, struct sandbox_event *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));

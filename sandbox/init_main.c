@@ -230,6 +230,24 @@ static int serve_copy(struct msg *m, struct err *e)
 	return say(&ev, e);
 }
 
+/* O_NONBLOCK: a FIFO of that name holds nobody up. */
+static int serve_open(struct msg *m, struct err *e)
+{
+	struct err why = { 0 };
+	const char *dir = msg_get_str(m), *path = msg_get_str(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	autofd d = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	autofd fd = d < 0 ? err_sys(&why, "%s", dir)
+			  : fd_open_beneath(d, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &why);
+	struct sandbox_event ev = {
+		.what = SANDBOX_INIT_OPENED,
+		.code = (uint32_t)why.code,
+		.text = why.msg,
+	};
+	return say_with(&ev, fd, e);
+}
+
 /* --- memory, where no cgroup holds it ------------------------------------------------------------ */
 
 static int serve_watch(struct msg *m, struct err *e)
@@ -284,6 +302,7 @@ static const struct {
 	{ SANDBOX_INIT_SIGNAL, serve_signal }, { SANDBOX_INIT_LIST, serve_list },
 	{ SANDBOX_INIT_WIPE, serve_wipe },     { SANDBOX_INIT_COPY, serve_copy },
 	{ SANDBOX_INIT_WATCH, serve_watch },   { SANDBOX_INIT_MEASURE, serve_measure },
+	{ SANDBOX_INIT_OPEN, serve_open },
 };
 
 /* 1 served, 0 the worker is gone, -1 it speaks nonsense. */

@@ -95,7 +95,7 @@ START_TEST(a_workflow)
 	ck_assert_str_eq(w->runs[0].carry_on.text, "true");
 	ck_assert_str_eq(w->runs[0].shell.text, "");
 	autobuf b = BUF(1000);
-	ck_assert_int_eq(workflow_matrix_json(work.matrix, &b, &e), 0);
+	ck_assert_int_eq(workflow_matrix_json(work.strategy, &b, &e), 0);
 	ck_assert_str_eq(buf_cstr(&b), "{\"x\":1,\"y\":\"a b\"}");
 }
 END_TEST
@@ -126,7 +126,7 @@ START_TEST(a_matrix_of_any_values)
 		      "c: [0x1f], d: [1.50], e: [{k: [1, -2]}], f: ['1'], g: 01}}}}"),
 		0);
 	autobuf b = BUF(1000);
-	ck_assert_int_eq(workflow_matrix_json(work.matrix, &b, &e), 0);
+	ck_assert_int_eq(workflow_matrix_json(work.strategy, &b, &e), 0);
 	ck_assert_str_eq(buf_cstr(&b), "{\"a\":true,\"b\":null,\"c\":\"0x1f\",\"d\":1.50,\"e\":{"
 				       "\"k\":[1,-2]},\"f\":\"1\",\"g\":\"01\"}");
 	buf_clear(&b);
@@ -148,8 +148,6 @@ static const struct bad_row refused[] = {
 	  "line 1, column 22: `services:` are not supported yet" },
 	{ "jobs: {a: {uses: ./.gitea/workflows/b.yml}}",
 	  "line 1, column 18: `uses:` of a job (a reusable workflow) is not supported yet" },
-	{ "jobs: {a: {outputs: {a: b}, steps: [{run: x}]}}",
-	  "line 1, column 21: `outputs:` of a job are not supported yet" },
 	{ "jobs: {a: {steps: [{run: x, shell: pwsh}]}}",
 	  "line 1, column 36: a shell other than bash and sh is not supported yet" },
 	{ "jobs: {a: {timeout-minutes: '${{ 1 }}', steps: [{run: x}]}}",
@@ -215,7 +213,7 @@ START_TEST(a_task)
 	ck_assert_uint_eq(j->nmasks, 2);
 	ck_assert_str_eq(j->masks[0], "s1");
 	ck_assert_str_eq(j->masks[1], "run");
-	ck_assert_uint_eq(j->workflow->ncontexts, 6);
+	ck_assert_uint_eq(j->workflow->ncontexts, 7);
 	ck_assert_str_eq(j->workflow->contexts[3].name, "needs");
 	ck_assert_str_eq(j->workflow->contexts[3].json,
 			 "{\"b\":{\"result\":\"success\",\"outputs\":{}}}");

@@ -115,7 +115,8 @@ START_TEST(a_state)
 		{ GITEA_SUCCESS, 1795626240666776, 1795626240668702, 0, 3 },
 		{ GITEA_UNSPECIFIED, 0, 0, 3, 0 },
 	};
-	struct gitea_state s = { 1, GITEA_SUCCESS, 1795626240659715, 1795626240662474, steps, 2 };
+	struct gitea_state s = { 1, GITEA_SUCCESS, 1795626240659715, 1795626240662474, steps,
+				 2, NULL };
 	ck_assert_int_eq(gitea_update_task(&runner, &s, &q, &e), 0);
 	ck_assert_str_eq(
 		buf_cstr(&q.body),
@@ -124,6 +125,18 @@ START_TEST(a_state)
 		"\"id\":\"0\",\"result\":\"RESULT_SUCCESS\",\"startedAt\":\"2026-11-25T17:04:00."
 		"666776Z\",\"stoppedAt\":\"2026-11-25T17:04:00.668702Z\",\"logIndex\":\"0\","
 		"\"logLength\":\"3\"},{\"id\":\"1\",\"logIndex\":\"3\",\"logLength\":\"0\"}]}}");
+}
+END_TEST
+
+START_TEST(a_state_with_outputs)
+{
+	struct buf outputs = BUF(100);
+	struct gitea_state s = { .id = 1, .outputs = &outputs };
+	ck_assert_int_eq(buf_str(&outputs, "\"a\":\"b\"", &e), 0);
+	ck_assert_int_eq(gitea_update_task(&runner, &s, &q, &e), 0);
+	ck_assert_str_eq(buf_cstr(&q.body), "{\"state\":{\"id\":\"1\",\"steps\":[]},\"outputs\":{"
+					    "\"a\":\"b\"}}");
+	buf_done(&outputs);
 }
 END_TEST
 
@@ -517,6 +530,7 @@ static TCase *tests(void)
 			    sizeof bad_tokens / sizeof *bad_tokens);
 	tcase_add_test(t, asking_for_a_task);
 	tcase_add_test(t, a_state);
+	tcase_add_test(t, a_state_with_outputs);
 	tcase_add_test(t, rows_and_their_end);
 	tcase_add_test(t, many_rows_are_compressed);
 	tcase_add_test(t, a_row_ends_by_its_bytes);

@@ -181,6 +181,28 @@ START_TEST(events)
 }
 END_TEST
 
+/* What may bring an fd with it brings it to who takes it. */
+START_TEST(a_file_that_was_opened)
+{
+	struct sandbox_event ev;
+	automsg out;
+	msg_init(&out, SANDBOX_INIT_OPENED);
+	for (uint32_t v = 0; v < 4; v++)
+		msg_put_u32(&out, 0);
+	msg_put_str(&out, "");
+	msg_put_fd(&out, pair[0]);
+	pass(&out);
+	ck_assert_int_eq(sandbox_init_event(&m, &ev, &e), 0);
+	ck_assert_int_eq(ev.what, SANDBOX_INIT_OPENED);
+	autofd fd = msg_get_fd(&m);
+	ck_assert_int_ge(fd, 0);
+	msg_done(&m);
+	ck_assert_int_eq(sandbox_init_open(pair[0], "/d", "f", &e), 0);
+	ck_assert_int_eq(msg_recv_within(pair[1], &m, 1000, &e), 1);
+	ck_assert_uint_eq(m.type, SANDBOX_INIT_OPEN);
+}
+END_TEST
+
 START_TEST(a_step_with_too_little_is_not_sent)
 {
 	const char *const argv[] = { "sh", NULL };
@@ -196,6 +218,7 @@ int main(void)
 {
 	TCase *t = tcase_create("sandbox");
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_file_that_was_opened);
 	tcase_add_test(t, a_request_holds_the_spec_and_the_fds);
 	tcase_add_test(t, a_preparation_holds_the_spec_alone);
 	tcase_add_test(t, a_reply_with_everything);

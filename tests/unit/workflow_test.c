@@ -27,6 +27,7 @@ static const struct job_pair of_job[] = {
 	{ "UP", { "${{ env.TOP }}-${{ matrix.x }}", 6, 3 } },
 };
 static const struct job_workflow job = {
+	.name = "The workflow",
 	.env = { { top, 2 }, { of_job, 2 } },
 	.contexts = contexts,
 	.ncontexts = sizeof contexts / sizeof *contexts,
@@ -76,7 +77,7 @@ END_TEST
 
 START_TEST(an_error_names_the_place)
 {
-	ck_assert_ptr_nonnull(strstr(text("${{ steps.a.outputs.b }}"), "line 9, column 14 of the"));
+	ck_assert_ptr_nonnull(strstr(text("${{ step.a.outputs.b }}"), "line 9, column 14 of the"));
 	err_clear(&e);
 	ck_assert_ptr_nonnull(strstr(text("a ${{ env.X "), "line 9, column 14 of the workflow"));
 	err_clear(&e); /* how the job stands is no text */
@@ -110,7 +111,7 @@ START_TEST(conditions_hold)
 	struct job_text t = { r->text, 9, 14 };
 	bool got = !r->want;
 	w.failed = r->failed;
-	w.cancelled = r->cancelled;
+	w.all->cancelled = r->cancelled;
 	ck_assert_msg(workflow_condition(&w, &t, &got, &e) == 0, "%s", e.msg);
 	ck_assert(got == r->want);
 }
@@ -120,10 +121,10 @@ START_TEST(a_steps_own_environment_is_on_top)
 {
 	const struct job_pair own[] = { { "LEVEL", { "step", 9, 3 } },
 					{ "SAW", { "${{ env.LEVEL }}", 10, 3 } } };
-	const struct job_env env = { own, 2 }, none = { 0 };
+	const struct job_run run = { .env = { own, 2 } }, none = { 0 };
 	struct vars *v = vars_new(&arena, &e);
 	ck_assert_ptr_nonnull(v);
-	ck_assert_msg(workflow_step_env(&w, &env, v, &e) == 0, "%s", e.msg);
+	ck_assert_msg(workflow_step_env(&w, &run, "here", v, &e) == 0, "%s", e.msg);
 	ck_assert_str_eq(vars_get(v, "LEVEL"), "step");
 	ck_assert_str_eq(vars_get(v, "SAW"), "job");
 	ck_assert_str_eq(vars_get(v, "UP"), "main-3");
@@ -131,13 +132,86 @@ START_TEST(a_steps_own_environment_is_on_top)
 	ck_assert_str_eq(vars_get(v, "GITHUB_REF_PROTECTED"), "false");
 	ck_assert_str_eq(vars_get(v, "GITHUB_EVENT_PATH"), "/f/event.json");
 	ck_assert_str_eq(vars_get(v, "RUNNER_OS"), "Linux");
+	ck_assert_str_eq(vars_get(v, "GITHUB_ACTION"), "here");
+	ck_assert_ptr_null(vars_find(v, "GITHUB_ACTION_PATH"));
+	ck_assert_str_eq(vars_get(v, "ACTIONS_RUNTIME_URL"), "http://h/api/actions_pipeline/");
+	ck_assert_str_eq(vars_get(v, "CI"), "true");
 	ck_assert_ptr_null(vars_find(v, "GITHUB_TOKEN"));
 	ck_assert_str_eq(text("${{ env.LEVEL }}"), "step");
 	struct vars *next = vars_new(&arena, &e);
 	ck_assert_ptr_nonnull(next);
-	ck_assert_int_eq(workflow_step_env(&w, &none, next, &e), 0);
+	ck_assert_int_eq(workflow_step_env(&w, &none, "there", next, &e), 0);
 	ck_assert_str_eq(vars_get(next, "LEVEL"), "job");
 	ck_assert_str_eq(text("${{ env.SAW }}"), "");
+}
+END_TEST
+
+/* What a step says with GITHUB_ENV is beneath a step's own env and above the job's. */
+START_TEST(environments_that_steps_add)
+{
+	const struct job_pair own[] = { { "LEVEL", { "step", 9, 3 } } };
+	const struct job_run run = { .env = { own, 1 } }, none = { 0 };
+	struct vars *v = vars_new(&arena, &e), *next = vars_new(&arena, &e);
+	ck_assert_int_eq(workflow_add_env(&w, "LEVEL", "file", &e), 0);
+	ck_assert_int_eq(workflow_add_env(&w, "NEW", "n", &e), 0);
+	ck_assert_int_eq(workflow_add_env(&w, "GITHUB_SHA", "mine", &e), 0);
+	ck_assert_int_eq(workflow_add_path(&w, "/a", &e), 0);
+	ck_assert_int_eq(workflow_add_path(&w, "/b", &e), 0);
+	ck_assert_int_eq(workflow_step_env(&w, &run, "x", v, &e), 0);
+	ck_assert_str_eq(vars_get(v, "LEVEL"), "step");
+	ck_assert_str_eq(vars_get(v, "NEW"), "n");
+	ck_assert_str_eq(vars_get(v, "GITHUB_SHA"), "");
+	ck_assert_int_eq(workflow_step_env(&w, &none, "y", next, &e), 0);
+	ck_assert_str_eq(vars_get(next, "LEVEL"), "file");
+	ck_assert_str_eq(text("${{ env.NEW }}"), "n");
+	ck_assert_str_eq(w.all->path, "/b:/a:");
+}
+END_TEST
+
+START_TEST(steps_are_seen_by_later_ones)
+{
+	struct expr_value *outputs = expr_object_new(&arena, &e);
+	struct workflow_ended by = { outputs, "failure", "success" };
+	ck_assert_str_eq(text("${{ steps.a.outputs.v }}"), "");
+	ck_assert_int_eq(workflow_put_text(&w, outputs, "v", "12", &e), 0);
+	ck_assert_int_eq(workflow_step_ended(&w, "a", &by, &e), 0);
+	ck_assert_int_eq(workflow_step_ended(&w, "", &by, &e), 0);
+	ck_assert_str_eq(text("${{ steps.a.outputs.v }} ${{ steps.A.outcome }} "
+			      "${{ steps.a.conclusion }} ${{ steps.b.outcome }}"),
+			 "12 failure success ");
+	ck_assert_uint_eq(w.steps->n, 1);
+}
+END_TEST
+
+START_TEST(an_actions_scope_is_its_own)
+{
+	struct workflow inner;
+	struct expr_value *inputs = expr_object_new(&arena, &e),
+			  *outputs = expr_object_new(&arena, &e);
+	struct workflow_entry by = { inputs, "/builds/b/d/act", "act/action.yml" };
+	struct workflow_ended end = { outputs, "success", "success" };
+	const struct job_pair own[] = { { "FROM", { "outside", 9, 3 } } };
+	const struct job_run run = { .env = { own, 1 } }, none = { 0 };
+	struct vars *v = vars_new(&arena, &e), *within = vars_new(&arena, &e);
+	struct job_text secret = { "${{ secrets.S }}", 1, 1 };
+	ck_assert_int_eq(workflow_put_text(&w, inputs, "who", "me", &e), 0);
+	ck_assert_int_eq(workflow_step_ended(&w, "a", &end, &e), 0);
+	ck_assert_int_eq(workflow_step_env(&w, &run, "x", v, &e), 0);
+	w.failed = true;
+	ck_assert_int_eq(workflow_enter(&inner, &w, &by, &e), 0);
+	ck_assert(!inner.failed);
+	ck_assert_int_eq(workflow_step_env(&inner, &none, "y", within, &e), 0);
+	ck_assert_str_eq(vars_get(within, "FROM"), "outside");
+	ck_assert_str_eq(vars_get(within, "GITHUB_ACTION_PATH"), "/builds/b/d/act");
+	struct job_text seen = { "${{ inputs.who }}${{ steps.a.outcome }} ${{ env.FROM }} "
+				 "${{ github.action_path }}",
+				 1, 1 };
+	ck_assert_str_eq(workflow_text(&inner, &seen, &e), "me outside /builds/b/d/act");
+	ck_assert_ptr_null(workflow_text(&inner, &secret, &e));
+	ck_assert_ptr_nonnull(strstr(e.msg, "of act/action.yml"));
+	ck_assert_str_eq(workflow_github(&w, "action_path"), "");
+	ck_assert_str_eq(workflow_github(&w, "job"), "a");
+	ck_assert_str_eq(workflow_github(&w, "workflow"), "The workflow");
 }
 END_TEST
 
@@ -173,7 +247,7 @@ END_TEST
 START_TEST(contexts_that_are_no_json)
 {
 	const struct job_context bad[] = { { "github", "{" } };
-	struct job_workflow other = { .contexts = bad, .ncontexts = 1, .refusal = "" };
+	struct job_workflow other = { .contexts = bad, .ncontexts = 1, .refusal = "", .name = "" };
 	ck_assert_int_eq(workflow_open(&w, &other, &facts, &arena, &e), -1);
 	ck_assert_ptr_nonnull(strstr(e.msg, "context github"));
 	other.ncontexts = 0;
@@ -193,6 +267,9 @@ int main(void)
 	tcase_add_test(t, an_error_names_the_place);
 	tcase_add_loop_test(t, conditions_hold, 0, ROWS(conditions));
 	tcase_add_test(t, a_steps_own_environment_is_on_top);
+	tcase_add_test(t, environments_that_steps_add);
+	tcase_add_test(t, steps_are_seen_by_later_ones);
+	tcase_add_test(t, an_actions_scope_is_its_own);
 	tcase_add_test(t, times_and_flags);
 	tcase_add_test(t, the_event_as_json);
 	tcase_add_test(t, contexts_that_are_no_json);

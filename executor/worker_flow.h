@@ -1,0 +1,89 @@
+/*
+ * A workflow job that runs, for the files worker_flow*.c and worker_workflow.c: its steps in order, each
+ * when its condition holds; what a step is (script, action) is a row of worker_flow_step.c.
+ */
+#ifndef EXECUTOR_WORKER_FLOW_H
+#define EXECUTOR_WORKER_FLOW_H
+
+#include "executor/uses.h"
+#include "executor/worker_action.h"
+#include "executor/worker_step.h"
+#include "executor/workflow.h"
+
+/* How a step, or what it consists of, ended. code 0 with nothing else: well. */
+struct flow_end {
+	int code; /* exit status, 128 + signal; 1 when there is none and it did not go well */
+	bool timed_out, stopped;
+	enum ending ending; /* whose fault, when it did not go well */
+	char what[200];     /* in words; no secret that the log's masks do not find */
+};
+
+struct flow {
+	struct worker *w;
+	struct workflow x; /* the job's scope */
+	unsigned serial;   /* of the last process: names of files */
+};
+
+/* A step under way; the texts are evaluated. */
+struct flow_step {
+	struct flow *f;
+	struct workflow *x;
+	const struct job_run *job;
+	size_t index;       /* in its scope */
+	unsigned depth;     /* 0: a step of the job */
+	uint64_t before_ms; /* on base/clock.h's clock: not later; 0 no limit */
+	const char *title, *limit_text;
+	bool carry_on;
+	struct vars *vars;
+	struct expr_value *outputs, *state;
+	/* of an action */
+	struct uses uses;
+	const struct action_input *inputs;
+	struct flow_end end;
+};
+
+/* Run the steps in order; depth 0 tells the journal of each. -1: the machine failed. */
+struct flow_steps {
+	const struct job_run *runs;
+	size_t n;
+	unsigned depth;
+	uint64_t before_ms;
+	const char *limit_text; /* of before_ms */
+};
+int flow_steps_run(struct flow *f, struct workflow *x, const struct flow_steps *steps,
+		   struct flow_end *ret_end, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* What went wrong, unless something did before: said to the log, kept in the step's end. */
+void flow_fail(struct flow_step *s, enum ending ending, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4), nonnull));
+
+/* A process of a step: its files of the runner's are made before and read after it. */
+struct flow_command {
+	const char *const *argv; /* ended by NULL; "{0}" is the script */
+	const char *script;      /* NULL none */
+	const char *suffix;      /* of the script's file: ".py", "" */
+	const char *cwd;
+};
+/* 0: it ran or could not be started; see s->end. -1: the machine failed. */
+int flow_process(struct flow_step *s, const struct flow_command *c, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* The two kinds of step. show: what the log has in front. */
+int flow_script_run(struct flow_step *s, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+int flow_action_run(struct flow_step *s, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* GITHUB_ENV and its kin (worker_flow_state.c): fresh files for a process, and what it wrote. */
+int flow_state_begin(struct flow_step *s, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+int flow_state_end(struct flow_step *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+/* Lines of text to the log, at most that many bytes of it. */
+void flow_show(struct flow *f, const char *text, size_t max) __attribute__((nonnull));
+
+/* The job's outputs into the journal (worker_flow_outputs.c). */
+int flow_outputs(struct flow *f, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+#endif
