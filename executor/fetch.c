@@ -49,16 +49,18 @@ const char *sources_fault_advice(enum sources_fault f)
 }
 
 #define F(kind, name) LAYOUT_FIELD(kind, struct fetch_request, name)
-static const struct layout request = LAYOUT(
-	struct fetch_request, F(BOOL, own), F(U32, force), F(U32, depth), F(U32, timeout_s),
-	F(STR, url), F(STR, user), F(STR, token), F(STR, sha), F(STR, object_format));
+static const struct layout request = LAYOUT(struct fetch_request, F(U32, whose), F(U32, force),
+					    F(U32, depth), F(U32, timeout_s), F(U32, want),
+					    F(STR, url), F(STR, user), F(STR, token), F(STR, sha),
+					    F(STR, object_format), F(STR, ref));
 #undef F
 
 #define F(kind, name) LAYOUT_FIELD(kind, struct fetch_result, name)
 static const struct layout result = LAYOUT(
 	struct fetch_result, F(U32, requests), F(BOOL, hit), F(U64, bytes),
 	LAYOUT_FIELD_TEXT(struct fetch_result, engine),
-	LAYOUT_FIELD_TEXT(struct fetch_result, note), F(FD, refs), F(FD, store));
+	LAYOUT_FIELD_TEXT(struct fetch_result, note), LAYOUT_FIELD_TEXT(struct fetch_result, sha),
+	LAYOUT_FIELD_TEXT(struct fetch_result, ref), F(FD, refs), F(FD, store));
 #undef F
 
 void fetch_put(struct msg *m, const struct fetch_request *r)
@@ -74,7 +76,9 @@ int fetch_get(struct msg *m, struct arena *a, struct fetch_request *ret, struct 
 {
 	struct fetch_request r;
 	layout_get(&request, m, &r);
-	r.force %= FETCH_REBUILD + 1;
+	r.force %= FETCH_FORCES;
+	r.whose %= FETCH_WHOSES;
+	r.want %= FETCH_WANTS;
 	r.nrefspecs = msg_get_u32(m);
 	if (r.nrefspecs > FETCH_REFSPECS_MAX)
 		return err_set(e, E2BIG, "%zu refspecs, at most %d", r.nrefspecs,

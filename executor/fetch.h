@@ -13,11 +13,11 @@
  * and files of ours (lock, asked, set-aside-*). A job is shown nothing but "objects", read-only (it
  * must not be able to lock the lock): fetch_objects gives the supervisor an fd to bind.
  *
- * FETCH_GET     u32 own, force, depth, timeout_s; str url, user, token, sha, object_format;
- *               u32 n and n × str refspec
+ * FETCH_GET     u32 whose, force, depth, timeout_s, want; str url, user, token, sha, object_format,
+ *               ref; u32 n and n × str refspec
  * FETCH_PROGRESS str text                               any number, then one of
- * FETCH_DONE    u32 requests, hit; u64 bytes; str engine, note; fds refs, store, each behind a u32: 1
- *               when it comes along
+ * FETCH_DONE    u32 requests, hit; u64 bytes; str engine, note, sha, ref; fds refs, store, each behind
+ *               a u32: 1 when it comes along
  * FETCH_FAILED  u32 kind; str text
  * EOF from the worker ends a transfer at once.
  */
@@ -26,6 +26,7 @@
 
 #include "base/arena.h"
 #include "base/msg.h"
+#include "executor/sources_fault.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,57 +34,56 @@
 
 enum fetch_type { FETCH_GET = 1, FETCH_PROGRESS = 64, FETCH_DONE, FETCH_FAILED };
 
-/* Why sources could not be had; for fetcher and packer. SOURCES_OK is no failure. */
-enum sources_fault {
-	SOURCES_OK,
-	SOURCES_CONFIG,    /* what the job or the payload asks for cannot be done */
-	SOURCES_AUTH,      /* the server refused the token */
-	SOURCES_NOT_FOUND, /* no such repository, ref or commit */
-	SOURCES_NETWORK,   /* the server could not be reached, or broke off */
-	SOURCES_TIMEOUT,   /* out of time, or nothing came for too long */
-	SOURCES_PROTOCOL,  /* the server's answer makes no sense, or is over a limit */
-	SOURCES_DISK,      /* no room, no permission */
-	SOURCES_CORRUPT,   /* objects are missing or damaged */
-	SOURCES_HOSTILE,   /* the repository holds what may not be written to disk */
-	SOURCES_CANCELLED,
-	SOURCES_INTERNAL,
-	SOURCES_FAULTS,
-};
-
-/* "auth", "not found" …; and what a person can do about it, one sentence. */
-const char *sources_fault_name(enum sources_fault f) __attribute__((returns_nonnull));
-const char *sources_fault_advice(enum sources_fault f) __attribute__((returns_nonnull));
-
 enum fetch_force {
 	FETCH_NORMAL,
 	FETCH_ASK,     /* ask the server even if the commit is there */
 	FETCH_REBUILD, /* the mirror is damaged: set it aside and start anew */
+	FETCH_OFFLINE, /* ask nobody: what the mirror has */
+	FETCH_FORCES,
+};
+
+/*
+ * Whose repository it is, which decides whether a commit that is there is served without asking:
+ * the job's own is (its coordinator named it), of any other the server is asked with this token first.
+ * What was fetched without a token, into a mirror that nothing else was fetched into, is anybody's.
+ */
+enum fetch_whose { FETCH_OTHERS, FETCH_OWN, FETCH_PUBLIC, FETCH_WHOSES };
+
+/* What comes with a repository that is not the job's own. */
+enum fetch_want {
+	FETCH_STORE, /* its objects, to be a repository (executor/git_store.h) */
+	FETCH_TREE,  /* the files of the commit (executor/git_export.h) */
+	FETCH_WANTS,
 };
 
 enum { FETCH_REFSPECS_MAX = 1024 };
 
+enum { FETCH_SHA = 41, FETCH_REF = 256 };
+
 /* depth is noted only: a mirror holds whole histories, so that any depth is served from it.
- * own: the repository is the job's own, so that a commit that is there is served without asking;
- * of any other the server is asked with this token first. */
+ * ref: where sha is "", the name of the commit at the server: a branch, a tag (in this order), a whole
+ * "refs/…", or "HEAD". */
 struct fetch_request {
 	const char *url, *user, *token;
-	const char *sha, *object_format;
+	const char *sha, *object_format, *ref;
 	const char *const *refspecs;
 	size_t nrefspecs;
 	unsigned depth, timeout_s; /* timeout_s 0: an hour */
 	enum fetch_force force;
-	bool own;
+	enum fetch_whose whose;
+	enum fetch_want want;
 };
 
 /* refs: a sealed memfd, the refs that the refspecs give a clone, in the form of git's packed-refs.
- * store: for a repository that is not the job's own, which no sandbox shows: a file that holds its
- * object store (executor/git_store.h); else -1. Both are the caller's. requests: conversations with
- * the server (0 is a hit). note: "" or something a person should know (a mirror was rebuilt). */
+ * store: for a repository that is not the job's own, which no sandbox shows: a file with what is
+ * wanted of it; else -1. Both are the caller's. requests: conversations with
+ * the server (0 is a hit). note: "" or something a person should know (a mirror was rebuilt).
+ * sha, ref: the commit, and the whole name of the ref that was asked for ("" unknown). */
 struct fetch_result {
 	unsigned requests;
 	bool hit;
 	uint64_t bytes;
-	char engine[32], note[256];
+	char engine[32], note[256], sha[FETCH_SHA], ref[FETCH_REF];
 	int refs, store;
 };
 

@@ -9,7 +9,7 @@
  * SANDBOX  struct gate_sandbox                          GRANTED + init's socket and pidfd, str notes,
  *                                                       u32 the tree of its key is at GATE_SNAPSHOT_AT,
  *                                                       u64 memory limit, [executor/usage.h files]
- * FETCHER  u32 own, str url                             GRANTED + socket of a fetcher (executor/fetch.h)
+ * FETCHER  u32 whose, str url                             GRANTED + socket of a fetcher (executor/fetch.h)
  * PACKER                                                GRANTED + socket of a packer (executor/pack.h)
  * ARCHIVER                                              GRANTED + socket (executor/archiver.h)
  * CARRIER                                               GRANTED + socket (executor/carrier.h)

@@ -175,7 +175,7 @@ static int run(struct work *k, struct pack_result *ret, struct err *e)
 	if (k->c->files && write_files(k, &ret->files, e) < 0)
 		return -1;
 	k->fault = SOURCES_DISK;
-	if (git_tree_head(&k->place, k->c->sha, e) < 0)
+	if (git_tree_head(&k->place, k->c->sha, k->c->branch, e) < 0)
 		return -1;
 	if (k->c->files && k->c->state == PACK_KEPT && clean(k, e) < 0)
 		return -1;

@@ -8,6 +8,7 @@
  * holds the mirror's lock too, and dies with us.
  */
 #include "executor/git_lib.h"
+#include "executor/git_listing.h"
 #include "executor/git_mirror.h"
 
 #include "base/fd.h"
@@ -110,6 +111,7 @@ struct launch {
 	char *envp[12];
 	char config[64], no_proxy[1024];
 	int config_fd, out;
+	bool speaks; /* its answer is what it prints */
 	pid_t parent;
 };
 
@@ -121,8 +123,9 @@ static void become_git(struct git_work *w, struct launch *l)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != l->parent)
 		_exit(126);
 	setrlimit(RLIMIT_FSIZE, &size);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(l->out, 2) < 0 ||
-	    fcntl(l->config_fd, F_SETFD, 0) < 0 || fcntl(w->lock, F_SETFD, 0) < 0)
+	if (null < 0 || dup2(null, 0) < 0 || dup2(l->speaks ? l->out : null, 1) < 0 ||
+	    dup2(l->out, 2) < 0 || fcntl(l->config_fd, F_SETFD, 0) < 0 ||
+	    fcntl(w->lock, F_SETFD, 0) < 0)
 		_exit(126);
 	execve(w->settings->git, l->argv, l->envp);
 	_exit(127);
@@ -226,6 +229,18 @@ static char *spec_arg(const struct refspec *s)
 	return n < 0 ? NULL : text;
 }
 
+/* What went wrong, in e, and which kind of failure it is. */
+static void explain(struct git_work *w, const struct buf *said, char *why, size_t size,
+		    struct err *e)
+{
+	reason(said, why, size);
+	w->fault = git_text_fault(buf_cstr(said));
+	if (w->fault == SOURCES_AUTH)
+		snprintf(why, size, "the server refused the token");
+	err_set(e, EIO, "%s: git: %s%s", w->r->url, *why ? why : "no reason given",
+		git_text_hint(buf_cstr(said), w->r->url));
+}
+
 /* Take the specs of ref out of the list. False: none is of it. */
 static bool drop_ref(char **argv, const char *ref)
 {
@@ -252,17 +267,35 @@ static int try_specs(struct git_work *w, struct launch *l, unsigned fixed_args, 
 		w->result.requests++;
 		if (run_git(w, l, &said, e) == 0)
 			return 0;
-		reason(&said, why, sizeof why);
-		w->fault = git_text_fault(buf_cstr(&said));
-		if (w->fault == SOURCES_AUTH)
-			snprintf(why, sizeof why, "the server refused the token");
-		err_set(e, EIO, "%s: git: %s%s", w->r->url, *why ? why : "no reason given",
-			git_text_hint(buf_cstr(&said), w->r->url));
+		explain(w, &said, why, sizeof why, e);
 		if (!str_starts(why, lost) ||
 		    !drop_ref(l->argv + fixed_args, why + sizeof lost - 1))
 			return -1;
 	}
 	return 0;
+}
+
+static unsigned put_args(struct launch *l, const char *const *args, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		memcpy(&l->argv[i], &args[i], sizeof *args);
+	return (unsigned)n;
+}
+
+static void put_environment(struct launch *l, const char *no_proxy)
+{
+	static const char *const env[] = {
+		"PATH=/usr/bin:/bin",    "HOME=/nonexistent",     "LC_ALL=C",
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "GIT_PROTOCOL_FROM_USER=0"
+	};
+	unsigned m = 0;
+	for (size_t i = 0; i < sizeof env / sizeof *env; i++)
+		memcpy(&l->envp[m++], &env[i], sizeof *env);
+	snprintf(l->config, sizeof l->config, "GIT_CONFIG_GLOBAL=/proc/self/fd/%d", l->config_fd);
+	l->envp[m++] = l->config;
+	snprintf(l->no_proxy, sizeof l->no_proxy, "no_proxy=%s", no_proxy);
+	l->envp[m++] = l->no_proxy;
+	l->envp[m] = NULL;
 }
 
 static void prepare(struct launch *l, const char *no_proxy, bool patterns, unsigned *nargs)
@@ -276,25 +309,58 @@ static void prepare(struct launch *l, const char *no_proxy, bool patterns, unsig
 					    "--no-show-forced-updates",
 					    "--progress",
 					    "--force" };
-	static const char *const env[] = {
-		"PATH=/usr/bin:/bin",    "HOME=/nonexistent",     "LC_ALL=C",
-		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "GIT_PROTOCOL_FROM_USER=0"
-	};
 	static char prune[] = "--prune", origin[] = "origin";
-	unsigned n = 0, m = 0;
-	for (size_t i = 0; i < sizeof args / sizeof *args; i++)
-		memcpy(&l->argv[n++], &args[i], sizeof *args);
+	unsigned n = put_args(l, args, sizeof args / sizeof *args);
 	if (patterns)
 		l->argv[n++] = prune;
 	l->argv[n++] = origin;
-	for (size_t i = 0; i < sizeof env / sizeof *env; i++)
-		memcpy(&l->envp[m++], &env[i], sizeof *env);
-	snprintf(l->config, sizeof l->config, "GIT_CONFIG_GLOBAL=/proc/self/fd/%d", l->config_fd);
-	l->envp[m++] = l->config;
-	snprintf(l->no_proxy, sizeof l->no_proxy, "no_proxy=%s", no_proxy);
-	l->envp[m++] = l->no_proxy;
-	l->envp[m] = NULL;
+	put_environment(l, no_proxy);
 	*nargs = n;
+}
+
+/* "sha\tname" and "ref: name\tHEAD" lines. */
+static void take_lines(struct git_work *w, const char *text)
+{
+	static const char symref[] = "ref: ";
+	for (const char *s = text; *s;) {
+		size_t n = strcspn(s, "\n"), key = strcspn(s, "\t\n");
+		char name[REF_NAME_MAX];
+		if (key < n && n - key < sizeof name) {
+			snprintf(name, sizeof name, "%.*s", (int)(n - key - 1), s + key + 1);
+			if (ref_is_sha1(s, key))
+				git_listing_take(w, name, s);
+			else if (str_starts(s, symref) && strcmp(name, "HEAD") == 0)
+				snprintf(w->listing.head, FETCH_REF, "%.*s",
+					 (int)(key - (sizeof symref - 1)), s + sizeof symref - 1);
+		}
+		s += n + (s[n] == '\n');
+	}
+}
+
+int git_program_ask(struct git_work *w, struct err *e)
+{
+	char peeled[FETCH_REF + 8], any[FETCH_REF + 8], why[256];
+	const char *const args[] = { "git",    "--git-dir=.", "ls-remote", "--symref",
+				     "origin", any,           peeled };
+	struct launch l = { .speaks = true };
+	autobuf said = BUF(OUTPUT_MAX);
+	snprintf(any, sizeof any, "%s", w->r->ref);
+	snprintf(peeled, sizeof peeled, "%s^{}", w->r->ref);
+	w->fault = SOURCES_INTERNAL;
+	snprintf(w->result.engine, sizeof w->result.engine, "git");
+	l.config_fd = configuration(w, e);
+	autofd config = l.config_fd;
+	if (config < 0)
+		return -1;
+	l.argv[put_args(&l, args, sizeof args / sizeof *args)] = NULL;
+	put_environment(&l, w->settings->no_proxy);
+	w->result.requests++;
+	if (run_git(w, &l, &said, e) < 0) {
+		explain(w, &said, why, sizeof why, e);
+		return -1;
+	}
+	take_lines(w, buf_cstr(&said));
+	return 0;
 }
 
 int git_program_update(struct git_work *w, const struct refspec *specs, size_t n, struct err *e)

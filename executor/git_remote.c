@@ -1,5 +1,6 @@
 /* The engine that is always there: libgit2 in this process. */
 #include "executor/git_lib.h"
+#include "executor/git_listing.h"
 #include "executor/git_mirror.h"
 
 #include "base/str.h"
@@ -126,6 +127,16 @@ static int connect_to(struct conversation *c, const git_fetch_options *o, struct
 	return r < 0 ? fail(c->w, r, e, c->w->r->url) : 0;
 }
 
+/* The operator's certificates. */
+static int trust(struct git_work *w, struct err *e)
+{
+	if (!str_starts(w->r->url, "https:") || !*w->settings->ca ||
+	    git_lib_certificates(w->settings->ca, e) == 0)
+		return 0;
+	w->fault = SOURCES_NETWORK;
+	return -1;
+}
+
 static const struct refspec *spec_of(const struct refspec *specs, size_t n, const char *name)
 {
 	if (str_ends(name, "^{}"))
@@ -169,6 +180,24 @@ static char *spec_text(const struct refspec *s)
 		snprintf(text, sizeof text, "+%.*s%s:%.*s%s", (int)s->nsrc, s->src,
 			 s->glob ? "*" : "", (int)s->nsrc, s->src, s->glob ? "*" : "");
 	return strdup(text);
+}
+
+int git_remote_ask(struct git_work *w, struct err *e)
+{
+	struct conversation c = { .w = w };
+	git_fetch_options o;
+	char hex[SHA1_HEX + 1];
+	set_options(&c, &o);
+	int r = trust(w, e) < 0 ? -1 : connect_to(&c, &o, e);
+	for (size_t i = 0; r == 0 && i < c.nheads; i++) {
+		const git_remote_head *h = c.heads[i];
+		git_oid_tostr(hex, sizeof hex, &h->oid);
+		git_listing_take(w, h->name, hex);
+		if (strcmp(h->name, "HEAD") == 0 && h->symref_target)
+			snprintf(w->listing.head, FETCH_REF, "%s", h->symref_target);
+	}
+	git_remote_free(c.remote);
+	return r;
 }
 
 static int download(struct conversation *c, const git_fetch_options *o, const struct refspec *specs,
@@ -258,12 +287,7 @@ int git_remote_update(struct git_work *w, const struct refspec *specs, size_t n,
 	git_fetch_options o;
 	set_options(&c, &o);
 	snprintf(w->result.engine, sizeof w->result.engine, "%s", git_lib_name());
-	if (str_starts(w->r->url, "https:") && *w->settings->ca &&
-	    git_lib_certificates(w->settings->ca, e) < 0) {
-		w->fault = SOURCES_NETWORK;
-		return -1;
-	}
-	int r = connect_to(&c, &o, e);
+	int r = trust(w, e) < 0 ? -1 : connect_to(&c, &o, e);
 	if (r == 0 && wants(&c, specs, n))
 		r = download(&c, &o, specs, n, e);
 	if (r == 0)

@@ -98,22 +98,49 @@ static unsigned depth_of(const char *path)
 	return n;
 }
 
+/* A branch follows the one it came from. */
+static int put_branch(const struct pack_checkout *c, struct buf *b, struct err *e)
+{
+	if (!*c->branch)
+		return 0;
+	if (buf_str(b, "[branch ", e) < 0 || quoted(b, c->branch, e) < 0)
+		return -1;
+	return buf_printf(b, e, "]\n\tremote = origin\n\tmerge = refs/heads/%s\n", c->branch);
+}
+
+/* Where a submodule's files are, from its git directory. */
+static int put_worktree(const struct pack_checkout *c, const struct git_tree_place *p,
+			struct buf *b, struct err *e)
+{
+	autobuf path = BUF(PATH_BYTES);
+	if (!*c->name)
+		return 0;
+	for (unsigned i = depth_of(p->gitdir); i; i--)
+		if (buf_str(&path, "../", e) < 0)
+			return -1;
+	if (buf_str(&path, c->worktree, e) < 0 || buf_str(b, "\tworktree = ", e) < 0 ||
+	    quoted(b, buf_cstr(&path), e) < 0)
+		return -1;
+	return buf_char(b, '\n', e);
+}
+
+static int put_include(const struct pack_checkout *c, struct buf *b, struct err *e)
+{
+	if (!*c->include)
+		return 0;
+	if (buf_str(b, "[include]\n\tpath = ", e) < 0 || quoted(b, c->include, e) < 0)
+		return -1;
+	return buf_char(b, '\n', e);
+}
+
 static int configure(const struct pack_checkout *c, struct git_tree_place *p, struct err *e)
 {
 	autobuf b = BUF(CONFIG_BYTES);
-	if (buf_str(&b, core, e) < 0)
-		return -1;
-	if (*c->name) {
-		autobuf path = BUF(PATH_BYTES);
-		for (unsigned i = depth_of(p->gitdir); i; i--)
-			if (buf_str(&path, "../", e) < 0)
-				return -1;
-		if (buf_str(&path, c->worktree, e) < 0 || buf_str(&b, "\tworktree = ", e) < 0 ||
-		    quoted(&b, buf_cstr(&path), e) < 0 || buf_char(&b, '\n', e) < 0)
-			return -1;
-	}
-	if (buf_str(&b, "[remote \"origin\"]\n\turl = ", e) < 0 || quoted(&b, c->url, e) < 0 ||
+	if (buf_str(&b, core, e) < 0 || put_worktree(c, p, &b, e) < 0 ||
+	    buf_str(&b, "[remote \"origin\"]\n\turl = ", e) < 0 || quoted(&b, c->url, e) < 0 ||
 	    buf_printf(&b, e, "\n%s", rest) < 0)
+		return -1;
+	if (put_branch(c, &b, e) < 0 || put_include(c, &b, e) < 0)
 		return -1;
 	return write_file(p->dir, "config", b.p, b.len, e);
 }
@@ -170,10 +197,31 @@ static int put_head(struct git_tree_place *p, struct err *e)
 	return write_file(p->dir, "HEAD", unborn, sizeof unborn - 1, e);
 }
 
-int git_tree_head(const struct git_tree_place *p, const char *sha, struct err *e)
+/* refs/heads/a/b: its directories are made. */
+static int put_ref(const struct git_tree_place *p, const char *name, const char *line, size_t n,
+		   struct err *e)
 {
-	char line[SHA1_HEX + 2];
+	char path[REF_NAME_MAX + 1];
+	snprintf(path, sizeof path, "%s", name);
+	char *slash = strrchr(path, '/');
+	*slash = '\0';
+	autofd dir = make_path(p->dir, path, e);
+	return dir < 0 ? -1 : write_file(dir, slash + 1, line, n, e);
+}
+
+int git_tree_head(const struct git_tree_place *p, const char *sha, const char *branch,
+		  struct err *e)
+{
+	char line[REF_NAME_MAX + 16], name[REF_NAME_MAX + 1];
 	int n = snprintf(line, sizeof line, "%.40s\n", sha);
+	if (!*branch)
+		return write_file(p->dir, "HEAD", line, (size_t)n, e);
+	snprintf(name, sizeof name, "refs/heads/%s", branch);
+	if (!ref_name_ok(name, strlen(name)))
+		return err_set(e, EINVAL, "\"%.100s\" is no name of a branch", branch);
+	if (put_ref(p, name, line, (size_t)n, e) < 0)
+		return -1;
+	n = snprintf(line, sizeof line, "ref: %s\n", name);
 	return write_file(p->dir, "HEAD", line, (size_t)n, e);
 }
 

@@ -24,9 +24,9 @@ int git_tree_make(const struct pack_checkout *c, struct git_tree_place *ret,
 
 void git_tree_done(struct git_tree_place *p) __attribute__((nonnull));
 
-/* HEAD at the commit, on no branch. */
-int git_tree_head(const struct git_tree_place *p, const char *sha, struct err *e)
-	__attribute__((nonnull, warn_unused_result));
+/* HEAD at the commit, on that branch; "" on none. */
+int git_tree_head(const struct git_tree_place *p, const char *sha, const char *branch,
+		  struct err *e) __attribute__((nonnull, warn_unused_result));
 
 /* All below the directory goes; it stays. */
 int git_tree_empty(int dir, struct err *e) __attribute__((nonnull, warn_unused_result));

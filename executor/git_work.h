@@ -18,15 +18,26 @@ struct fetch_watch {
 
 struct git_repository;
 
-/* dir: the mirror's directory, also the working directory. lock: -1 until it is held. */
+/* What a server has of the names that a ref may mean (executor/git_listing.h). */
+enum { GIT_LISTING_ROWS = 5 };
+struct git_listing {
+	char sha[GIT_LISTING_ROWS][FETCH_SHA];
+	char head[FETCH_REF]; /* the branch that HEAD stands for */
+};
+
+/* r: the request, its sha filled in once it is known, and the refspec of its ref; specs has room for
+ * it. dir: the mirror's directory, also the working directory. lock: -1 until it is held. */
 struct git_work {
-	const struct fetch_request *r;
+	struct arena arena;
+	struct fetch_request *r;
 	const struct fetch_settings *settings;
-	const struct refspec *specs;
+	struct refspec *specs;
 	struct fetch_watch *watch;
 	int sock, dir, lock;
 	struct git_repository *repo;
-	bool fresh; /* nothing was in the mirror */
+	bool fresh;  /* nothing was in the mirror */
+	bool listed; /* the server has just said what the ref stands for */
+	struct git_listing listing;
 	enum sources_fault fault;
 	struct fetch_result result;
 };
@@ -39,6 +50,10 @@ typedef int git_engine_fn(struct git_work *w, const struct refspec *specs, size_
 
 /* By libgit2 in this process (executor/git_remote.c); by the git program (executor/git_program.c). */
 git_engine_fn git_remote_update, git_program_update;
+
+/* Ask the server for its refs and give them to git_listing_take, by either engine. */
+typedef int git_list_fn(struct git_work *w, struct err *e);
+git_list_fn git_remote_ask, git_program_ask;
 
 /* A line for the worker, which may show it. */
 void git_work_say(struct git_work *w, const char *fmt, ...)

@@ -6,7 +6,8 @@
  * fds of the role: 3 the worker, 4 the job's user namespace, 5 its mount namespace.
  *
  * PACK_CHECKOUT u32 state, files, modules; str tree, parent, name, worktree, alternates, sha, url,
- *               clean; fds refs, store, each behind a u32: 1 when it comes along
+ *               clean, branch, include; fds refs, store, each behind a u32: 1 when it comes along
+ * PACK_UNPACK   str path; fd: executor/git_export.h       its files, into a directory that is emptied
  * PACK_REMOVE   str path                  the directory and all that is in it
  * PACK_CLEAR    str path, u32 mode        all that is in it; it is made if absent
  * PACK_DONE     str head; u32 files; u32 has_modules; fd: modules if has_modules
@@ -23,7 +24,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum pack_type { PACK_CHECKOUT = 1, PACK_REMOVE, PACK_CLEAR, PACK_DONE = 64, PACK_FAILED };
+enum pack_type {
+	PACK_CHECKOUT = 1,
+	PACK_REMOVE,
+	PACK_CLEAR,
+	PACK_UNPACK,
+	PACK_DONE = 64,
+	PACK_FAILED
+};
 
 enum pack_tree {
 	PACK_KEPT,  /* what is there is brought to the commit and cleaned; unchanged files stay */
@@ -43,6 +51,8 @@ struct pack_checkout {
 	const char *worktree;   /* below tree: "", "path/of/submodule" */
 	const char *alternates; /* the mirror's objects as the job sees them; "" with a store */
 	const char *sha, *url, *clean;
+	const char *branch;  /* HEAD is on it, and it follows origin's; "" on none */
+	const char *include; /* a file of git's configuration, as the job sees it; "" none */
 	enum pack_tree state;
 	bool files;
 	bool modules; /* list the submodules of the commit */

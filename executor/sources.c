@@ -26,7 +26,7 @@ static unsigned seconds_left(const struct sources_job *s)
 static int fetch(struct sources_job *s, enum fetch_force force, struct fetch_result *ret,
 		 struct err *e)
 {
-	const struct job_sources *from = &s->job->sources;
+	const struct job_sources *from = s->from;
 	const char *specs[FETCH_REFSPECS_MAX + 1];
 	size_t n = from->nrefspecs;
 	bool tags = s->plan->tags && n <= FETCH_REFSPECS_MAX;
@@ -45,7 +45,7 @@ static int fetch(struct sources_job *s, enum fetch_force force, struct fetch_res
 		.depth = s->plan->depth,
 		.timeout_s = seconds_left(s),
 		.force = force,
-		.own = true,
+		.whose = s->whose,
 	};
 	if (sources_fetch(s, &r, ret, e) < 0)
 		return -1;
@@ -67,8 +67,8 @@ static int check_out(struct sources_job *s, int packer, int refs, struct pack_re
 		.name = "",
 		.worktree = "",
 		.alternates = s->objects,
-		.sha = s->job->sources.sha,
-		.url = s->job->sources.url,
+		.sha = s->from->sha,
+		.url = s->from->url,
 		.clean = s->plan->clean,
 		.state = keeps(s) ? PACK_KEPT : PACK_FRESH,
 		.files = s->plan->checkout,
@@ -87,7 +87,7 @@ static void say_checkout(struct sources_job *s)
 		sources_say(s, SAY_NOTICE, "Created fresh repository.");
 	if (s->plan->checkout)
 		sources_say(s, SAY_NOTICE, "Checking out %.8s as detached HEAD (ref is %s)...",
-			    s->job->sources.sha, s->job->sources.ref);
+			    s->from->sha, s->from->ref);
 	else
 		sources_say(s, SAY_NOTICE, "Skipping Git checkout");
 }
@@ -123,7 +123,7 @@ static int get_modules(struct sources_job *s, int packer, int list, struct err *
 		[MODULES_NORMAL] = "Updating/initializing submodules...",
 		[MODULES_RECURSIVE] = "Updating/initializing submodules recursively...",
 	};
-	struct sources_repo own = { ".git", "", s->job->sources.url, 0 };
+	struct sources_repo own = { ".git", "", s->from->url, 0 };
 	sources_say(s, SAY_NOTICE, "%s", lines[s->plan->modules]);
 	return list < 0 ? 0 : sources_modules_get(s, packer, &own, list, e);
 }

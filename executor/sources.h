@@ -44,18 +44,19 @@ int sources_plan(const struct job *job, const struct vars *vars, struct arena *a
 /*
  * tree, objects: paths as the job sees them ("/builds/group/project", "/run/mirror/objects": the
  * objects of the job's own mirror are there, read-only).
- * fetcher: the socket of a fetcher whose mirror is that of url, own if it is the job's repository;
+ * fetcher: the socket of a fetcher whose mirror is that of url, whose it is;
  * the fd is sources_get's. Called again for each attempt and each submodule. packer: the same.
  * interrupted: called when watch_fd (-1 none) is readable; true ends sources_get with ECANCELED.
  */
 struct sources_job {
-	const struct job *job;
+	const struct job_sources *from;
 	const struct sources_plan *plan;
 	const char *tree, *objects;
-	bool tree_kept;       /* what is at tree was left by an earlier job */
-	uint64_t deadline_ms; /* clock_ms() time; 0 none */
+	enum fetch_whose whose; /* objects are those of the job's own */
+	bool tree_kept;         /* what is at tree was left by an earlier job */
+	uint64_t deadline_ms;   /* clock_ms() time; 0 none */
 	say_fn *say;
-	int (*fetcher)(void *arg, const char *url, bool own, struct err *e);
+	int (*fetcher)(void *arg, const char *url, enum fetch_whose whose, struct err *e);
 	int (*packer)(void *arg, struct err *e);
 	bool (*interrupted)(void *arg);
 	/* Copy the tree of sources_snapshot_key() to `tree`; NULL: there is none. */

@@ -62,7 +62,7 @@ static int fetch_module(struct sources_job *s, const struct module *m, const cha
 {
 	static const char *const refspecs[] = { "+refs/heads/*:refs/remotes/origin/*",
 						"+refs/tags/*:refs/tags/*" };
-	const struct job_sources *own = &s->job->sources;
+	const struct job_sources *own = s->from;
 	bool ours = remote_url_same_origin(own->url, url);
 	struct fetch_request r = {
 		.url = url,

@@ -133,7 +133,7 @@ int sources_fetch(struct sources_job *s, const struct fetch_request *r, struct f
 {
 	automsg m;
 	fetch_put(&m, r);
-	autofd sock = s->fetcher(s->arg, r->url, r->own, e);
+	autofd sock = s->fetcher(s->arg, r->url, r->whose, e);
 	if (sock < 0 || msg_send(sock, &m, e) < 0)
 		return sources_fail(s, SOURCES_INTERNAL);
 	if (fetched(s, sock, ret, e) < 0)

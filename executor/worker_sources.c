@@ -136,12 +136,12 @@ static void say_environment(struct worker *w, const char *notes)
 
 /* --- sources ------------------------------------------------------------------------------------ */
 
-static int ask_fetcher(void *worker, const char *url, bool own, struct err *e)
+static int ask_fetcher(void *worker, const char *url, enum fetch_whose whose, struct err *e)
 {
 	struct worker *w = worker;
 	automsg m;
 	msg_init(&m, GATE_FETCHER);
-	msg_put_u32(&m, own);
+	msg_put_u32(&m, whose);
 	msg_put_str(&m, url);
 	if (worker_ask(w, &m, e) < 0)
 		return err_wrap(e, "fetcher");
@@ -257,10 +257,11 @@ static int get(struct worker *w, const struct sources_plan *plan)
 	struct err e = { 0 };
 	bool hooks = plan->strategy == SOURCES_FETCH || plan->strategy == SOURCES_CLONE;
 	struct sources_job s = {
-		.job = w->job,
+		.from = &w->job->sources,
 		.plan = plan,
 		.tree = w->project_dir,
 		.objects = "/run/mirror",
+		.whose = FETCH_OWN,
 		.tree_kept = plan->kept,
 		.deadline_ms = w->settings.get_sources_ms ? clock_ms() + w->settings.get_sources_ms
 							  : w->deadline.at_ms,

@@ -102,16 +102,16 @@ static int settings_fd(const char *text, struct err *e)
 	return fd_sealed("http", text, strlen(text), e);
 }
 
-static int mirror_for(struct slot *s, bool own, const char *url, struct err *e)
+static int mirror_for(struct slot *s, enum fetch_whose whose, const char *url, struct err *e)
 {
 	struct gate_sandbox want = {
 		.origin = s->origin,
 		.project_id = s->want_project,
 		.protected_ref = s->want_protected,
 	};
-	if (own)
+	if (whose == FETCH_OWN)
 		return slot_mirror(s, &want, e);
-	autofd fd = state_mirror_of_url(&s->host->state, url, e);
+	autofd fd = state_mirror_of_url(&s->host->state, url, whose == FETCH_PUBLIC, e);
 	if (fd < 0 || priv_give_role(&s->host->priv, PRIV_FETCHER, s->number, fd, e) < 0)
 		return -1;
 	return fd_take(&fd);
@@ -121,7 +121,7 @@ static void start_fetcher(struct slot *s, struct err *e)
 {
 	char ids[PRIV_TEXT];
 	priv_role_text(&s->host->priv, PRIV_FETCHER, s->number, ids);
-	autofd mirror = mirror_for(s, s->waiting.own, s->waiting.url, e);
+	autofd mirror = mirror_for(s, s->waiting.whose, s->waiting.url, e);
 	autofd settings = mirror < 0 ? -1 : settings_fd(s->options->http_settings, e);
 	struct role_start start = { .name = "fetcher", .ids = ids, .nfds = 3 };
 	int fds[] = { -1, mirror, settings };
@@ -253,7 +253,7 @@ void slot_serve_waiting(struct slot *s)
 
 static int serve_fetcher(struct slot *s, struct msg *m, struct err *e)
 {
-	s->waiting.own = msg_get_u32(m) != 0;
+	s->waiting.whose = msg_get_u32(m) % FETCH_WHOSES;
 	const char *url = msg_get_str(m);
 	if (msg_end(m, e) < 0)
 		return -1;
@@ -343,7 +343,7 @@ static int serve_snapshot(struct slot *s, struct msg *m, struct err *e)
 	if (msg_end(m, e) < 0)
 		return -1;
 	w.project_dir = s->project_dir;
-	w.mirror = s->origin[0] ? mirror_for(s, true, "", &why) : -1;
+	w.mirror = s->origin[0] ? mirror_for(s, FETCH_OWN, "", &why) : -1;
 	w.refs = fd_take(&refs);
 	if (w.mirror >= 0) {
 		snapshot_wish(s->host, &w);

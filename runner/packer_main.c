@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/verb.h"
 #include "executor/git_checkout.h"
+#include "executor/git_export.h"
 #include "executor/git_lib.h"
 #include "executor/git_tree.h"
 #include "sandbox/confine.h"
@@ -108,12 +109,39 @@ static int clear_tree(void *none, struct msg *m, struct err *e)
 	return done(&nothing, e);
 }
 
+static int unpack_into(const char *path, int fd, struct pack_result *ret,
+		       enum sources_fault *ret_fault, struct err *e)
+{
+	*ret_fault = SOURCES_DISK;
+	autofd dir = git_tree_open(path, e);
+	if (dir < 0 || git_tree_empty(dir, e) < 0)
+		return -1;
+	int r = git_export_unpack(fd, dir, &ret->files, e);
+	if (r < 0 && (e->code == EINVAL || e->code == ENAMETOOLONG))
+		*ret_fault = SOURCES_HOSTILE;
+	return r;
+}
+
+static int unpack_tree(void *none, struct msg *m, struct err *e)
+{
+	struct pack_result r = PACK_RESULT;
+	enum sources_fault fault;
+	struct err why = { 0 };
+	const char *path = msg_get_str(m);
+	autofd fd = msg_get_fd(m);
+	(void)none;
+	if (msg_end(m, e) < 0)
+		return -1;
+	return unpack_into(path, fd, &r, &fault, &why) < 0 ? failed(fault, &why, e) : done(&r, e);
+}
+
 static int run(struct err *e)
 {
 	static const struct verb verbs[] = {
 		{ PACK_CHECKOUT, checkout },
 		{ PACK_REMOVE, remove_tree },
 		{ PACK_CLEAR, clear_tree },
+		{ PACK_UNPACK, unpack_tree },
 	};
 	return verb_serve(FD_WORKER, verbs, sizeof verbs / sizeof *verbs, NULL, e);
 }

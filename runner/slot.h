@@ -6,6 +6,7 @@
 #define RUNNER_SLOT_H
 
 #include "base/secret.h"
+#include "executor/fetch.h"
 #include "executor/gate.h"
 #include "executor/journal.h"
 #include "executor/settings.h"
@@ -43,7 +44,7 @@ struct slot {
 	struct source keeper_socket;
 	struct slot_waiting {
 		uint32_t type; /* of the request: a role is wanted; 0 none */
-		bool own;
+		enum fetch_whose whose;
 		char url[4096];
 	} waiting;               /* the request that waits for the end of the role before */
 	struct secret revocable; /* records for a keeper to come */

@@ -146,9 +146,9 @@ int state_mirror(const struct state *s, const char *origin, uint64_t project, bo
 	return mirror_at(s, origin, name, e);
 }
 
-int state_mirror_of_url(const struct state *s, const char *url, struct err *e)
+int state_mirror_of_url(const struct state *s, const char *url, bool public, struct err *e)
 {
-	return mirror_at(s, url, "any", e);
+	return mirror_at(s, url, public ? "public" : "any", e);
 }
 
 int state_audit(const struct state *s, struct err *e)

@@ -38,8 +38,8 @@ int state_slot(const struct state *s, unsigned n, struct err *e)
 /* The mirror of a project: a directory, made if absent. origin is scheme://host[:port]. */
 int state_mirror(const struct state *s, const char *origin, uint64_t project, bool protected_ref,
 		 struct err *e) __attribute__((nonnull, warn_unused_result));
-/* The mirror of another repository, by its whole URL. */
-int state_mirror_of_url(const struct state *s, const char *url, struct err *e)
+/* The mirror of another repository, by its whole URL; public: of what is fetched without a token. */
+int state_mirror_of_url(const struct state *s, const char *url, bool public, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* Append-only; -1 with e set. */

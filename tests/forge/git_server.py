@@ -148,7 +148,7 @@ class Repo:
 
 
 class GitServer:
-    """Serves the repositories below a temporary directory; user `gitlab-ci-token`, password any accepted token.
+    """Serves the repositories below a temporary directory; user `gitlab-ci-token` or `x-access-token`, password any accepted token.
 
     `requests(method, path)` counts what came; `fail_next` as in faults.Fault (status=401, stall=n in the middle of a
     pack, truncate=n, redirect=url ...).
@@ -163,6 +163,7 @@ class GitServer:
         self.lock = threading.Lock()
         self.httpd = Httpd(self.answer, port, tls_context(cert, key, client_ca) if cert and key else None, host)
         self.wrong_passwords = 0
+        self.public: set[str] = set()  # names of repositories that anybody may read
 
     def __enter__(self) -> GitServer:
         return self
@@ -206,6 +207,8 @@ class GitServer:
         return self.httpd.faults.add(method, path, **how)
 
     def authorized(self, request: Request) -> bool:
+        if any(request.path.startswith(f"/{name}.git/") for name in self.public):
+            return True
         kind, _, value = (request.header("authorization") or "").partition(" ")
         if kind.lower() != "basic":
             return False
@@ -214,7 +217,7 @@ class GitServer:
         except ValueError:
             return False
         with self.lock:
-            good = user == "gitlab-ci-token" and password in self.tokens
+            good = user in ("gitlab-ci-token", "x-access-token") and password in self.tokens
         self.wrong_passwords += not good
         return good
 

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FETCH_GET, FETCH_PROGRESS, FETCH_DONE, FETCH_FAILED = 1, 64, 65, 66
-PACK_CHECKOUT, PACK_REMOVE, PACK_CLEAR, PACK_DONE, PACK_FAILED = 1, 2, 3, 64, 65
+PACK_CHECKOUT, PACK_REMOVE, PACK_CLEAR, PACK_UNPACK, PACK_DONE, PACK_FAILED = 1, 2, 3, 4, 64, 65
 FAULTS = ("ok", "config", "auth", "not_found", "network", "timeout", "protocol", "disk", "corrupt", "hostile",
           "cancelled", "internal")
-NORMAL, ASK, REBUILD = 0, 1, 2
+NORMAL, ASK, REBUILD, OFFLINE = 0, 1, 2, 3
+OTHERS, OWN, PUBLIC = 0, 1, 2
+STORE, TREE = 0, 1
 
 
 def build() -> Path:
@@ -120,6 +122,8 @@ class Fetched:
     bytes: int = 0
     engine: str = ""
     note: str = ""
+    sha: str = ""
+    ref: str = ""
     refs: bytes = b""
     store: int = -1
     progress: list[str] = field(default_factory=list)
@@ -141,11 +145,11 @@ class Fetcher(Role):
         os.close(directory)
         os.close(memfd)
 
-    def ask(self, url: str, sha: str, refspecs: list[str] | None = None, token: str = "", own: bool = True,
-            force: int = NORMAL, timeout_s: int = 60, object_format: str = "sha1") -> None:
+    def ask(self, url: str, sha: str, refspecs: list[str] | None = None, token: str = "", own: int = OWN,
+            force: int = NORMAL, timeout_s: int = 60, object_format: str = "sha1", ref: str = "", want: int = STORE) -> None:
         specs = ["+refs/heads/main:refs/remotes/origin/main"] if refspecs is None else refspecs
-        self.send(FETCH_GET, u32(own) + u32(force) + u32(20) + u32(timeout_s) + text(url) + text("gitlab-ci-token") +
-                  text(token) + text(sha) + text(object_format) + u32(len(specs)) + b"".join(map(text, specs)))
+        self.send(FETCH_GET, u32(own) + u32(force) + u32(20) + u32(timeout_s) + u32(want) + text(url) + text("gitlab-ci-token") +
+                  text(token) + text(sha) + text(object_format) + text(ref) + u32(len(specs)) + b"".join(map(text, specs)))
 
     def answer(self) -> Fetched:
         got = Fetched()
@@ -159,6 +163,7 @@ class Fetcher(Role):
                 return got
             assert kind == FETCH_DONE
             got.requests, got.hit, got.bytes, got.engine, got.note = r.u32(), bool(r.u32()), r.u64(), r.text(), r.text()
+            got.sha, got.ref = r.text(), r.text()
             got.refs = contents(r.fd()) if r.u32() else b""
             got.store = r.fd() if r.u32() else -1
             return got
@@ -198,18 +203,24 @@ class Packer(Role):
 
     def checkout(self, tree: Path, mirror: Path, sha: str, refs: bytes, *, fresh: bool = True, files: bool = True,
                  modules: bool = False, url: str = "http://host/group/project.git", clean: str = "", parent: str = "",
-                 name: str = "", worktree: str = "", store: int = -1) -> Packed:
+                 name: str = "", worktree: str = "", store: int = -1, branch: str = "",
+                 include: str = "") -> Packed:
         memfd = os.memfd_create("refs")
         os.write(memfd, refs)
         alternates = str(mirror / "objects") if store < 0 else ""
         self.send(PACK_CHECKOUT, u32(fresh) + u32(files) + u32(modules) + text(str(tree)) + text(parent) +
-                  text(name) + text(worktree) + text(alternates) + text(sha) + text(url) + text(clean) + u32(1) +
+                  text(name) + text(worktree) + text(alternates) + text(sha) + text(url) + text(clean) +
+                  text(branch) + text(include) + u32(1) +
                   u32(store >= 0), [memfd, *([store] if store >= 0 else [])])
         os.close(memfd)
         return self.answer()
 
     def remove(self, path: Path) -> Packed:
         self.send(PACK_REMOVE, text(str(path)))
+        return self.answer()
+
+    def unpack(self, path: Path, tree: int) -> Packed:
+        self.send(PACK_UNPACK, text(str(path)), [tree])
         return self.answer()
 
     def clear(self, path: Path, mode: int = 0o755) -> Packed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sources_client import ASK, REBUILD, Fetched, Fetcher, Packer, fetch, wait_for
+from sources_client import ASK, OFFLINE, OTHERS, PUBLIC, REBUILD, TREE, Fetched, Fetcher, Packer, fetch, wait_for
 
 from tests.forge.git_server import Executable, GitServer, Repo, Symlink, git as run_git
 
@@ -152,6 +153,93 @@ def test_another_repository_is_never_served_unasked(git: GitServer, repo: Repo, 
     asked = len(git.requests())
     assert fetch(mirror, repo.url, sha, ALL, token=git.token, own=False).fault == "ok"
     assert len(git.requests()) > asked
+
+
+ENGINES = pytest.mark.parametrize("settings", ["", 'git=""\n'], ids=["git", "libgit2"])
+
+
+@ENGINES
+def test_a_name_in_place_of_a_commit(git: GitServer, repo: Repo, mirror: Path, settings: str) -> None:
+    def get(ref: str) -> Fetched:
+        return fetch(mirror, repo.url, "", [], token=git.token, own=OTHERS, ref=ref, settings=settings)
+
+    first = repo.resolve("main")
+    repo.tag("v1", message="one")
+    repo.tag("both")
+    second = repo.commit({"x": "1"}, branch="topic/a")
+    repo.branch("both", "topic/a")
+    for ref, sha, whole in (("topic/a", second, "refs/heads/topic/a"), ("v1", first, "refs/tags/v1"),
+                            ("both", second, "refs/heads/both"), ("refs/tags/both", first, "refs/tags/both"),
+                            ("HEAD", first, "refs/heads/main")):
+        got = get(ref)
+        assert (got.fault, got.sha, got.ref) == ("ok", sha, whole), (ref, got)
+    assert get("v1").hit and f"{second} refs/remotes/origin/topic/a\n".encode() in get("topic/a").refs
+    assert get("none").fault == "not_found" and 'no tag "none"' in get("none").text
+    assert get("-x").fault == get("a..b").fault == "config"
+    moved = repo.commit({"x": "2"}, branch="topic/a")
+    assert get("topic/a").sha == moved
+
+
+def test_public_commits_are_served_unasked_and_offline(git: GitServer, repo: Repo, mirror: Path) -> None:
+    git.public.add(repo.name)
+    sha = repo.resolve("main")
+    assert fetch(mirror, repo.url, "", [], own=PUBLIC, ref="main", force=OFFLINE).fault == "not_found"
+    assert not fetch(mirror, repo.url, "", [], own=PUBLIC, ref="main").hit
+    asked = len(git.requests())
+    by_name = fetch(mirror, repo.url, "", [], own=PUBLIC, ref="main", force=OFFLINE)
+    by_commit = fetch(mirror, repo.url, sha, [], own=PUBLIC)
+    assert by_name.sha == by_commit.sha == sha and by_name.hit and by_commit.hit and len(git.requests()) == asked
+    gone = fetch(mirror, repo.url, "", [], own=PUBLIC, ref="other", force=OFFLINE)
+    assert gone.fault == "not_found" and "other is not on this machine" in gone.text and len(git.requests()) == asked
+
+
+def test_a_commit_that_the_server_gives_to_nobody_by_its_name(git: GitServer, repo: Repo, mirror: Path) -> None:
+    old = repo.resolve("main")
+    repo.commit({"x": "1"})
+    run_git("config", "uploadpack.allowAnySHA1InWant", "false", cwd=repo.path)
+    got = fetch(mirror, repo.url, old, [], token=git.token, own=OTHERS)
+    assert (got.fault, got.sha) == ("ok", old)
+
+
+def test_the_files_of_a_commit(git: GitServer, mirror: Path, tmp_path: Path) -> None:
+    files = {"action.yml": "name: x\n", "dist/run.js": Executable("run\n"), "dist/link": Symlink("run.js"), "empty": ""}
+    repo = git.repo("actions/one", files)
+    tree, kept = tmp_path / "tree", []
+    for _ in range(2):
+        got = fetch(mirror, repo.url, "", [], token=git.token, own=OTHERS, ref="main", want=TREE)
+        assert got.fault == "ok" and got.store >= 0
+        kept.append((mirror / "trees" / got.sha).stat().st_ino)
+        with Packer() as p:
+            packed = p.unpack(tree, got.store)
+        os.close(got.store)
+        assert (packed.fault, packed.files) == ("ok", 4)
+    assert kept[0] == kept[1], "it is made once"
+    assert (tree / "dist/run.js").read_text() == "run\n" and os.access(tree / "dist/run.js", os.X_OK)
+    assert os.readlink(tree / "dist/link") == "run.js" and (tree / "empty").read_bytes() == b""
+    assert not (tree / ".git").exists() and not os.access(tree / "action.yml", os.X_OK)
+
+
+@pytest.mark.parametrize("path", [b"../out", b"/out", b"a//b", b"link/out", b".", b"a/../../out", b"x" * 5000])
+def test_files_that_may_not_be_written(tmp_path: Path, path: bytes) -> None:
+    tree, fd = tmp_path / "tree", os.memfd_create("tree")
+    for name, mode, content in ((b"link", 0o120000, b".."), (path, 0o100644, b"bad")):
+        os.write(fd, struct.pack("=IIQ", mode, len(name), len(content)) + name + content)
+    with Packer() as p:
+        packed = p.unpack(tree, fd)
+    os.close(fd)
+    assert packed.fault != "ok" and not (tmp_path / "out").exists()
+
+
+def test_head_on_a_branch(git: GitServer, repo: Repo, mirror: Path, tmp_path: Path) -> None:
+    got = head(git, repo, mirror)
+    tree, extra = tmp_path / "tree", tmp_path / "extra"
+    extra.write_text("[some]\n\tkey = value\n")
+    with Packer() as p:
+        assert p.checkout(tree, mirror, got.sha, got.refs, branch="feature/x", include=str(extra)).fault == "ok"
+        assert run_git("rev-parse", "--abbrev-ref", "HEAD", cwd=tree) == "feature/x"
+        assert run_git("config", "branch.feature/x.merge", cwd=tree) == "refs/heads/feature/x"
+        assert run_git("config", "some.key", cwd=tree) == "value" and run_git("status", "--porcelain", cwd=tree) == ""
+        assert p.checkout(tree, mirror, got.sha, got.refs, branch="a..b").fault != "ok"
 
 
 # --- failures, each with its kind ----------------------------------------------------------------------------

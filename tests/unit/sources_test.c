@@ -191,11 +191,11 @@ static int peer(const int *how, int (*answer)(int, struct err *))
 	return sv[0];
 }
 
-static int start_fetcher(void *arg, const char *url, bool own, struct err *pe)
+static int start_fetcher(void *arg, const char *url, enum fetch_whose whose, struct err *pe)
 {
 	struct script *s = arg;
 	(void)pe;
-	ck_assert(own);
+	ck_assert(whose == FETCH_OWN);
 	ck_assert_str_eq(url, job.sources.url);
 	return peer(&s->fetch[s->fetches++], answer_fetch);
 }
@@ -223,7 +223,8 @@ static bool interrupted(void *arg)
 static struct sources_job sources(struct script *s)
 {
 	return (struct sources_job){
-		.job = &job,
+		.from = &job.sources,
+		.whose = FETCH_OWN,
 		.plan = &plan,
 		.tree = "/builds/group/project",
 		.objects = "/run/mirror/objects",

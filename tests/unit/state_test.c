@@ -108,9 +108,11 @@ START_TEST(long_names_have_room)
 	char url[1000];
 	memset(url, '/', sizeof url - 1);
 	url[sizeof url - 1] = '\0';
-	ino_t first = inode(state_mirror_of_url(&state, url, &e));
+	ino_t first = inode(state_mirror_of_url(&state, url, false, &e));
 	url[sizeof url - 2] = 'x';
-	ck_assert(inode(state_mirror_of_url(&state, url, &e)) != first);
+	ck_assert(inode(state_mirror_of_url(&state, url, false, &e)) != first);
+	ck_assert(inode(state_mirror_of_url(&state, url, true, &e)) !=
+		  inode(state_mirror_of_url(&state, url, false, &e)));
 }
 END_TEST
 
