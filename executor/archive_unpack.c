@@ -6,6 +6,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -104,6 +105,20 @@ static int unpack_hard_link(struct unpack *u, const char *of, struct err *e)
 		     : refused(u, "a hard link to nothing", e);
 }
 
+/* libarchive reads more of a zip than anybody writes here, and of some an entry says how much memory it
+ * takes: lzma up to 4 GiB. */
+static bool is_packed_soundly(const struct unpack *u)
+{
+	static const char *const packings[] = { "(uncompressed)", "(deflation)", "(zstd)" };
+	const char *name = archive_format_name(u->a);
+	if ((archive_format(u->a) & ARCHIVE_FORMAT_BASE_MASK) != ARCHIVE_FORMAT_ZIP)
+		return true;
+	for (size_t i = 0; name && i < sizeof packings / sizeof *packings; i++)
+		if (strstr(name, packings[i]))
+			return true;
+	return false;
+}
+
 struct kind {
 	mode_t type;
 	int (*unpack)(struct unpack *u, struct err *e);
@@ -131,6 +146,8 @@ static int unpack_entry(struct unpack *u, struct err *e)
 		return type == AE_IFDIR ? 0 : refused(u, "an entry without a name", e);
 	if (archive_entry_is_encrypted(u->entry))
 		return refused(u, "it is encrypted", e);
+	if (!is_packed_soundly(u))
+		return refused(u, "it is neither stored, deflated nor zstd", e);
 	if (archive_entry_hardlink(u->entry))
 		return unpack_hard_link(u, archive_entry_hardlink(u->entry), e);
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

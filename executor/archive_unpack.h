@@ -22,8 +22,8 @@ struct archive_unpacked {
 };
 
 /*
- * A zip (by its directory, so that a truncated one brings nothing) or a tar, plain, gzip or zstd,
- * from the regular file in, from its beginning, into the directory tree. Links, also those that point
+ * A zip (by its directory, so that a truncated one brings nothing; stored, deflated or zstd) or a tar,
+ * plain, gzip or zstd, from the regular file in, from its beginning, into the directory tree. Links, also those that point
  * outside, are made and never followed; setuid, setgid and sticky bits are dropped; owners are ours.
  * -1: EPERM what the archive asks for is refused, EFBIG it is over a limit, EBADMSG it is damaged,
  * others as the system says. e names the entry; what was unpacked before it stays.

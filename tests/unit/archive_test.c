@@ -6,6 +6,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
@@ -404,6 +405,39 @@ START_TEST(limits_have_words)
 }
 END_TEST
 
+/* One stored file: the head of an lzma stream that wants a dictionary of 4 GiB. What it is packed with
+ * stands at two places. */
+static const unsigned char tiny_zip[] = {
+	0x50, 0x4b, 0x03, 0x04, 0x3f, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x21, 0x00,
+	0x31, 0xa8, 0xe0, 0x82, 0x09, 0x00, 0x00, 0x00, 0x09, 0x00, 0x00, 0x00, 0x01, 0x00,
+	0x00, 0x00, 0x61, 0x09, 0x04, 0x05, 0x00, 0x5d, 0xff, 0xff, 0xff, 0xff, 0x50, 0x4b,
+	0x01, 0x02, 0x3f, 0x03, 0x3f, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x21, 0x00,
+	0x31, 0xa8, 0xe0, 0x82, 0x09, 0x00, 0x00, 0x00, 0x09, 0x00, 0x00, 0x00, 0x01, 0x00,
+	0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xa4, 0x81, 0x00, 0x00,
+	0x00, 0x00, 0x61, 0x50, 0x4b, 0x05, 0x06, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x01,
+	0x00, 0x2f, 0x00, 0x00, 0x00, 0x28, 0x00, 0x00, 0x00, 0x00, 0x00,
+};
+enum { LOCAL_METHOD = 8, METHOD = 40 + 10 };
+
+static const struct {
+	unsigned char method;
+	int code;
+} packings[] = { { 0, 0 }, { 12, EPERM }, { 14, EPERM }, { 95, EPERM }, { 98, EPERM } };
+
+START_TEST(packings_of_a_zip)
+{
+	struct err e = { 0 };
+	unsigned char zip[sizeof tiny_zip];
+	autofd in = memfd_create("zip", MFD_CLOEXEC);
+	memcpy(zip, tiny_zip, sizeof zip);
+	zip[LOCAL_METHOD] = zip[METHOD] = packings[_i].method;
+	ck_assert_int_eq(fd_write_all(in, zip, sizeof zip, &e), 0);
+	ck_assert_int_eq(unpack(in, &limits, &e), packings[_i].code ? -1 : 0);
+	ck_assert_int_eq(e.code, packings[_i].code);
+	ck_assert(packings[_i].code == 0 || strstr(e.msg, "a: it is neither stored"));
+}
+END_TEST
+
 START_TEST(no_archive_at_all)
 {
 	struct err e = { 0 };
@@ -432,6 +466,7 @@ int main(void)
 	tcase_add_loop_test(t, cut_short, 0, n);
 	tcase_add_loop_test(t, a_changed_byte, 0, 2);
 	tcase_add_test(t, limits_have_words);
+	tcase_add_loop_test(t, packings_of_a_zip, 0, sizeof packings / sizeof *packings);
 	tcase_add_test(t, no_archive_at_all);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
