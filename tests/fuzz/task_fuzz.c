@@ -32,11 +32,12 @@ static void promises(const struct job_workflow *w)
 		const struct job_run *r = &w->runs[i];
 		const char *const all[] = { r->id,           r->name.text,      r->run.text,
 					    r->shell.text,   r->condition.text, r->directory.text,
-					    r->timeout.text, r->carry_on.text };
+					    r->timeout.text, r->carry_on.text,  r->uses.text };
 		for (size_t k = 0; k < sizeof all / sizeof *all; k++)
 			check(all[k] != NULL);
-		check(r->run.line || *w->refusal);
+		check(r->run.line || r->uses.line || *w->refusal);
 		envs(&r->env);
+		envs(&r->with);
 	}
 	for (size_t i = 0; i < w->ncontexts; i++)
 		check(w->contexts[i].name && w->contexts[i].json[0] == '{');
