@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import pwd
@@ -9,6 +10,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +34,20 @@ def children() -> set[int]:
     return found
 
 
+def left_behind(before: set[int]) -> set[int]:
+    """Who is there that was not before. Those that have ended and nobody waited for are reaped, and those that are
+    about to end may."""
+    deadline = time.monotonic() + 2
+    while left := children() - before:
+        for pid in left:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return left
+
+
 @pytest.fixture
 def place() -> Iterator[Path]:
     """Where the demo puts its files: empty at the end, with no process left and the accounts as before."""
@@ -41,7 +57,7 @@ def place() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="cd-", dir="/tmp") as directory:
         os.chmod(directory, 0o755)
         yield Path(directory)
-        left = children() - before
+        left = left_behind(before)
         assert not left, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
         assert os.listdir(directory) == []
     assert libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0
