@@ -67,6 +67,8 @@ static const char *not_ready(const struct bulletin *b)
 {
 	if (b->intake->draining)
 		return "draining: no new jobs";
+	if (b->intake->floor.low)
+		return "too little room on the disk: no new jobs";
 	return forge_answers(b) ? NULL : "no coordinator has answered";
 }
 

@@ -80,6 +80,7 @@ static int execute(struct setup *s, const struct command_line *l, struct err *e)
 	struct exec_options o = {
 		.payload = command_value(l, "payload"),
 		.result = command_value(l, "result"),
+		.cache_dir = s->config->cache_dir,
 		.id_base = (uint32_t)s->config->id_base,
 		.cgroup = s->config->cgroup,
 		.settings = s->row.settings,

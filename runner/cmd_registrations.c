@@ -56,7 +56,7 @@ static int identify(struct context *x, struct err *e)
 {
 	const char *given = command_value(x->l, "state");
 	struct state s;
-	if (state_open(&s, given ? given : x->config->state_dir, e) < 0)
+	if (state_open(&s, given ? given : x->config->state_dir, x->config->cache_dir, e) < 0)
 		return -1;
 	int r = system_id_load(s.dir, x->system_id, e);
 	x->state = fd_take(&s.dir);

@@ -24,8 +24,6 @@ static const struct standard_place place_config = { "/etc/courser/config.yaml", 
 						    ".config", "courser/config.yaml" };
 static const struct standard_place place_state = { "/var/lib/courser", "XDG_STATE_HOME",
 						   ".local/state", "courser" };
-static const struct standard_place place_cache = { "/var/cache/courser", "XDG_CACHE_HOME", ".cache",
-						   "courser" };
 
 static const char *place_of(const struct standard_place *p, struct arena *a, struct err *e)
 {
@@ -50,18 +48,11 @@ const char *config_default_state(struct arena *a, struct err *e)
 	return place_of(&place_state, a, e);
 }
 
-const char *config_default_cache(struct arena *a, struct err *e)
-{
-	return place_of(&place_cache, a, e);
-}
-
 static int fill_places(struct config *c, struct arena *a, struct err *e)
 {
 	if (!*c->state_dir)
 		c->state_dir = config_default_state(a, e);
-	if (c->state_dir && !*c->cache_dir)
-		c->cache_dir = config_default_cache(a, e);
-	return c->state_dir && c->cache_dir ? 0 : -1;
+	return c->state_dir ? 0 : -1;
 }
 
 /* --- what only shows when all keys are read ------------------------------------------------------ */

@@ -58,9 +58,9 @@ struct config {
 	uint64_t concurrent, check_interval_ms;
 	const char *log_level, *log_format, *listen_address; /* listen_address "": no metrics */
 	uint64_t shutdown_timeout_ms, connection_max_age_ms;
-	const char *state_dir, *cache_dir;        /* never "" */
-	uint64_t id_base, cache_size, cache_free; /* bytes */
-	const char *cgroup;                       /* "auto", "off" or a path */
+	const char *state_dir, *cache_dir;                  /* cache_dir "": the same */
+	uint64_t id_base, cache_size, cache_free, job_free; /* bytes */
+	const char *cgroup;                                 /* "auto", "off" or a path */
 	const struct config_runner *runners;
 	size_t nrunners;
 };
@@ -89,10 +89,9 @@ const struct config *config_parse(const struct config_source *source, struct are
 				  struct config_errors *errors, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* Where configuration, state and cache are when nobody says: /etc/courser/config.yaml,
- * /var/lib/courser and /var/cache/courser for root, the XDG places for a user. NULL with e set. */
+/* Where configuration and state are when nobody says: /etc/courser/config.yaml and /var/lib/courser
+ * for root, the XDG places for a user. NULL with e set. */
 const char *config_default_path(struct arena *a, struct err *e) __attribute__((nonnull));
 const char *config_default_state(struct arena *a, struct err *e) __attribute__((nonnull));
-const char *config_default_cache(struct arena *a, struct err *e) __attribute__((nonnull));
 
 #endif

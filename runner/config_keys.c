@@ -46,12 +46,15 @@ static const struct config_key file_keys[] = {
 	    .doc = "Jobs, journals and the ledger. Default: /var/lib/courser, for a user "
 		   "$XDG_STATE_HOME/courser."),
 	KEY("cache_dir", PATH, cache_dir, .standard = "",
-	    .doc = "Mirrors and whatever may be deleted at any time. Default: /var/cache/courser, "
-		   "for a user $XDG_CACHE_HOME/courser."),
+	    .doc = "Mirrors, images and caches: what may be deleted while nothing runs. Default: "
+		   "state_dir."),
 	KEY("cache_size", SIZE, cache_size, .max = 1ULL << 50, .bare = 1, .standard = "10GiB",
 	    .doc = "What the caches of all jobs may take on the disk; the least recently used go."),
 	KEY("cache_free", SIZE, cache_free, .max = 1ULL << 50, .bare = 1, .standard = "1GiB",
 	    .doc = "How much of the disk caches leave free: with less no cache is saved."),
+	KEY("job_free", SIZE, job_free, .max = 1ULL << 50, .bare = 1, .standard = "512MiB",
+	    .doc = "How much room there must be on the disks of state_dir and cache_dir before a job is "
+		   "accepted; with less the runner waits and says so. 0: jobs are accepted anyway."),
 	KEY("cgroup", LINE, cgroup, .standard = "auto",
 	    .doc = "The cgroup (version 2) below which each job gets one: auto, our own where systemd "
 		   "delegates it; off; or the absolute path of one."),

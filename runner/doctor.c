@@ -164,35 +164,47 @@ static void check_config(struct doctor *d)
 		doctor_say(d, "config", DOCTOR_FAIL, "%s", d->config_error);
 }
 
-static void check_state(struct doctor *d)
+static void check_place(struct doctor *d, const char *name, const char *path)
 {
 	char dir[STATE_PATH] = "";
 	struct statvfs v;
-	if (!state_existing(d->state, dir) ||
-	    faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0 || statvfs(dir, &v) < 0) {
-		doctor_say(d, "state", DOCTOR_FAIL, "%.500s: %s", *dir ? dir : d->state,
-			   strerror(errno));
+	if (!state_existing(path, dir) || faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) < 0 ||
+	    statvfs(dir, &v) < 0) {
+		doctor_say(d, name, DOCTOR_FAIL, "%.500s: %s", *dir ? dir : path, strerror(errno));
 		return;
 	}
 	uint64_t bytes = (uint64_t)v.f_bavail * v.f_frsize;
-	doctor_say(d, "state", bytes < free_wanted ? DOCTOR_WARN : DOCTOR_OK, "%s: %llu MiB free",
-		   d->state, (unsigned long long)(bytes >> 20));
+	doctor_say(d, name, bytes < free_wanted ? DOCTOR_WARN : DOCTOR_OK, "%s: %llu MiB free",
+		   path, (unsigned long long)(bytes >> 20));
+}
+
+static const char *cache_of(const struct doctor *d)
+{
+	return d->config ? d->config->cache_dir : "";
+}
+
+static void check_state(struct doctor *d)
+{
+	check_place(d, "state", d->state);
+	if (*cache_of(d))
+		check_place(d, "cache", cache_of(d));
 }
 
 /* Root's roles are other accounts. */
 static void check_way(struct doctor *d)
 {
+	const char *mirrors = *cache_of(d) ? cache_of(d) : d->state;
 	char shut[STATE_PATH];
 	if (geteuid() != 0)
 		return;
-	if (state_reachable(d->state, shut))
-		doctor_say(d, "way", DOCTOR_OK, "the roles reach %.300s", d->state);
+	if (state_reachable(mirrors, shut))
+		doctor_say(d, "way", DOCTOR_OK, "the roles reach %.300s", mirrors);
 	else
 		doctor_say(
 			d, "way", DOCTOR_WARN,
 			"%.300s is closed to the roles' accounts, so that no sources can be had: "
-			"chmod o+x it, or use another state_dir",
-			shut);
+			"chmod o+x it, or use another %s",
+			shut, *cache_of(d) ? "cache_dir" : "state_dir");
 }
 
 static void (*const checks[])(struct doctor *d) = {

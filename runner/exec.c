@@ -161,7 +161,7 @@ static void finish_sweep(struct host *h)
 int exec_run(const struct exec_options *o, bool *ret_success, struct err *e)
 {
 	struct exec x = { .signals = { .fd = -1 } };
-	struct host_options h = { o->state_dir, o->id_base, PRIV_SLOTS, o->cgroup };
+	struct host_options h = { o->state_dir, o->cache_dir, o->id_base, PRIV_SLOTS, o->cgroup };
 	signal(SIGPIPE, SIG_IGN);
 	if (host_open(&x.host, &h, e) < 0)
 		return -1;

@@ -7,9 +7,9 @@
 #include "runner/slot.h"
 
 struct exec_options {
-	const char *payload; /* path of the job's JSON, "-" standard input */
-	const char *result;  /* path for the result's JSON; NULL none */
-	const char *state_dir;
+	const char *payload;               /* path of the job's JSON, "-" standard input */
+	const char *result;                /* path for the result's JSON; NULL none */
+	const char *state_dir, *cache_dir; /* state.h */
 	uint32_t id_base;
 	const char *cgroup;
 	struct settings settings;

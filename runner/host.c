@@ -7,6 +7,7 @@
 #include "runner/slot_box.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,8 +178,10 @@ struct slot *host_slot_numbered(struct host *h, unsigned n, struct err *e)
 /* The blobs belong to who fetches them, all else to who unpacks; and whoever goes there by fd searches. */
 static int open_images(struct host *h, struct err *e)
 {
-	autofd dir = fd_mkdir_open(h->state.dir, "images", 0711, e);
-	if (dir < 0 || image_store_open(&h->images, dir, e) < 0)
+	autofd dir = fcntl(h->state.images, F_DUPFD_CLOEXEC, 0);
+	if (dir < 0)
+		return err_sys(e, "images");
+	if (image_store_open(&h->images, dir, e) < 0)
 		return -1;
 	const int theirs[] = { h->images.layers, h->images.diffs, h->images.images,
 			       h->images.refs };
@@ -205,7 +208,7 @@ int host_open(struct host *h, const struct host_options *o, struct err *e)
 	*h = (struct host){ .libexec = -1,
 			    .spawner_socket = { .fd = -1 },
 			    .respawn = { .fire = respawn } };
-	h->state = (struct state){ -1, -1, -1, -1, -1, -1 };
+	h->state = (struct state)STATE_CLOSED;
 	h->images = (struct image_store)IMAGE_STORE;
 	h->cgroup.top = -1;
 	sweep_init(&h->sweep);
@@ -217,7 +220,7 @@ int host_open(struct host *h, const struct host_options *o, struct err *e)
 	if (!h->loop)
 		return -1;
 	h->libexec = proc_libexec(e);
-	if (h->libexec < 0 || state_open(&h->state, o->state_dir, e) < 0 ||
+	if (h->libexec < 0 || state_open(&h->state, o->state_dir, o->cache_dir, e) < 0 ||
 	    priv_init(&h->priv, o->id_base, PRIV_SLOTS, e) < 0 || open_images(h, e) < 0 ||
 	    host_slots(h, o->nslots, e) < 0 || open_cgroup(h, o->cgroup, e) < 0 ||
 	    start_spawner(h, e) < 0) {

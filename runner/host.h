@@ -37,7 +37,7 @@ struct host {
 };
 
 struct host_options {
-	const char *state_dir;
+	const char *state_dir, *cache_dir; /* state.h */
 	uint32_t id_base;
 	unsigned nslots;    /* slots to make room for */
 	const char *cgroup; /* "auto", "off" or a path: cgroup.h */

@@ -44,7 +44,8 @@ static void changed(struct intake *in)
 void intake_capacity(struct intake *in)
 {
 	unsigned busy = running(in), all = (unsigned)in->registry->config->concurrent;
-	struct courier_capacity c = { .slots = all > busy ? all - busy : 0, .seen = in->seen };
+	bool more = all > busy && disk_floor_has_room(&in->floor);
+	struct courier_capacity c = { .slots = more ? all - busy : 0, .seen = in->seen };
 	courier_link_say(&in->courier, COURIER_CAPACITY, &c);
 	changed(in);
 }
@@ -150,7 +151,8 @@ static void answer(struct intake *in, struct courier_job *j, struct slot *s)
 
 static struct slot *free_slot(struct intake *in)
 {
-	return running(in) < in->registry->config->concurrent ? host_slot(in->host) : NULL;
+	bool more = running(in) < in->registry->config->concurrent;
+	return more && disk_floor_has_room(&in->floor) ? host_slot(in->host) : NULL;
 }
 
 static void serve_offers(struct intake *in)
@@ -160,6 +162,15 @@ static void serve_offers(struct intake *in)
 		answer(in, &in->offers->job, s);
 		offers_drop(&in->offers, in->offers->job.cookie);
 	}
+}
+
+static void look_again(struct timer *t)
+{
+	struct disk_floor *f = (struct disk_floor *)(void *)((char *)t -
+							     offsetof(struct disk_floor, again));
+	struct intake *in = (struct intake *)(void *)((char *)f - offsetof(struct intake, floor));
+	serve_offers(in);
+	intake_capacity(in);
 }
 
 static void on_job(void *arg, struct courier_job *j)
@@ -351,6 +362,12 @@ static const struct courier_ops ops = {
 int intake_open(struct intake *in, struct err *e)
 {
 	in->reports = (struct reports){ .host = in->host };
+	in->floor = (struct disk_floor){
+		.loop = in->host->loop,
+		.state = &in->host->state,
+		.least = in->registry->config->job_free,
+		.again = { .fire = look_again },
+	};
 	in->adopted = COURIER_ADOPTED;
 	if (intake_adopt(in, e) < 0)
 		return -1;
@@ -360,6 +377,8 @@ int intake_open(struct intake *in, struct err *e)
 
 void intake_close(struct intake *in)
 {
+	if (in->floor.loop) /* it was opened */
+		loop_timer_clear(in->floor.loop, &in->floor.again);
 	courier_link_close(&in->courier);
 	offers_clear(&in->offers);
 	reports_free(&in->reports);
@@ -369,6 +388,7 @@ void intake_reload(struct intake *in, struct registry *next)
 {
 	struct registry *old = in->registry;
 	in->registry = next;
+	in->floor.least = next->config->job_free;
 	for (size_t i = 0; i < next->n; i++) {
 		struct courier_forget f = { .idx = next->rows[i].idx };
 		if (next->rows[i].gone)

@@ -4,6 +4,7 @@
 #define RUNNER_INTAKE_H
 
 #include "runner/courier_link.h"
+#include "runner/disk_floor.h"
 #include "runner/offers.h"
 #include "runner/registry.h"
 #include "runner/reports.h"
@@ -28,6 +29,7 @@ struct intake {
 	struct courier_link courier;
 	struct registry *registry; /* in force */
 	struct reports reports;
+	struct disk_floor floor;
 	const struct intake_ops *ops;
 	void *arg;
 	struct offer *offers; /* the courier's, that wait for a slot: the oldest first */

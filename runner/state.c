@@ -30,35 +30,52 @@ static int make_path(const char *path, struct err *e)
 	return 0;
 }
 
-struct part {
+/* In STATE, or in CACHE. */
+static const struct part {
 	const char *name;
 	mode_t mode;
+	bool cache;
 	size_t offset;
+} parts[] = {
+	{ "jobs", 0700, false, offsetof(struct state, jobs) },
+	{ "trees", 0700, false, offsetof(struct state, trees) },
+	{ "slots", 0700, false, offsetof(struct state, slots) },
+	/* Reached by roles under other ids: their way is searchable, not readable. */
+	{ "mirrors", 0711, true, offsetof(struct state, mirrors) },
+	{ "images", 0711, true, offsetof(struct state, images) },
+	{ "caches", 0700, true, offsetof(struct state, caches) },
 };
 
-/* Mirrors are reached by the fetcher under another id: their way is searchable, not readable. */
-static const struct part parts[] = {
-	{ "jobs", 0700, offsetof(struct state, jobs) },
-	{ "mirrors", 0711, offsetof(struct state, mirrors) },
-	{ "trees", 0700, offsetof(struct state, trees) },
-	{ "slots", 0700, offsetof(struct state, slots) },
-	{ "caches", 0700, offsetof(struct state, caches) },
-};
-
-int state_open(struct state *s, const char *path, struct err *e)
+static int *fd_of(struct state *s, const struct part *p)
 {
-	*s = (struct state){ -1, -1, -1, -1, -1, -1 };
+	return (int *)(void *)((char *)s + p->offset);
+}
+
+static int open_top(const char *path, struct err *e)
+{
 	if (make_path(path, e) < 0)
 		return -1;
-	s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dir < 0)
-		return err_sys(e, "%s", path);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_sys(e, "%s", path) : fd;
+}
+
+int state_open(struct state *s, const char *path, const char *cache, struct err *e)
+{
+	const char *there = *cache ? cache : path;
+	*s = (struct state)STATE_CLOSED;
+	s->dir = open_top(path, e);
+	s->cache = s->dir < 0 ? -1 : open_top(there, e);
+	if (s->cache < 0) {
+		state_close(s);
+		return -1;
+	}
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-		int *fd = (int *)(void *)((char *)s + parts[i].offset);
-		*fd = fd_mkdir_open(s->dir, parts[i].name, parts[i].mode, e);
+		const struct part *p = &parts[i];
+		int *fd = fd_of(s, p);
+		*fd = fd_mkdir_open(p->cache ? s->cache : s->dir, p->name, p->mode, e);
 		if (*fd < 0) {
 			state_close(s);
-			return err_wrap(e, "%s", path);
+			return err_wrap(e, "%s", p->cache ? there : path);
 		}
 	}
 	return 0;
@@ -67,11 +84,9 @@ int state_open(struct state *s, const char *path, struct err *e)
 void state_close(struct state *s)
 {
 	fd_close(&s->dir);
-	fd_close(&s->jobs);
-	fd_close(&s->mirrors);
-	fd_close(&s->trees);
-	fd_close(&s->slots);
-	fd_close(&s->caches);
+	fd_close(&s->cache);
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		fd_close(fd_of(s, &parts[i]));
 }
 
 static int lock_file(int dir, const char *name, struct err *e)

@@ -5,11 +5,14 @@
  *   STATE/slots/N               held by whoever uses slot N: the ids and kept trees that go with it
  *   STATE/jobs/NAME/            a job: log, events (executor/journal.h), meta, ctl and keeper (sockets of the
  *                               worker and its keeper), tree; held by who runs it (runner/job_dir.h)
- *   STATE/mirrors/HOST/ID[-p]/  bare repositories (executor/fetch.h); -p: of protected refs
- *   STATE/caches/NAME/          caches of a project and trust (executor/cache_store.h)
  *   STATE/trees/ID-N[-p]/       kept trees of project ID in slot N
  *   STATE/tokens                rotated tokens that the configuration could not take (runner/token_store.h)
  *   STATE/audit                 a line for each secret that was read, without its value
+ *
+ * And what may be deleted while nothing runs, in CACHE, which is STATE unless cache_dir says otherwise:
+ *   CACHE/mirrors/HOST/ID[-p]/  bare repositories (executor/fetch.h); -p: of protected refs
+ *   CACHE/caches/NAME/          caches of a project and trust (executor/cache_store.h)
+ *   CACHE/images/               layers and manifests (executor/image_store.h)
  */
 #ifndef RUNNER_STATE_H
 #define RUNNER_STATE_H
@@ -20,11 +23,17 @@
 #include <stdint.h>
 
 struct state {
-	int dir, jobs, mirrors, trees, slots, caches;
+	int dir, cache, jobs, mirrors, trees, slots, caches, images;
 };
 
-/* Open path, making what is absent. -1 with e naming the place. */
-int state_open(struct state *s, const char *path, struct err *e)
+#define STATE_CLOSED                           \
+	{                                      \
+		-1, -1, -1, -1, -1, -1, -1, -1 \
+	}
+
+/* Open STATE at path and CACHE at cache ("": the same), making what is absent. -1 with e naming the
+ * place; s is STATE_CLOSED then. */
+int state_open(struct state *s, const char *path, const char *cache, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 void state_close(struct state *s) __attribute__((nonnull));
 

@@ -101,6 +101,10 @@ static void stop(struct supervisor *s)
 
 static void warn_restart(const struct supervisor *s, const struct registry *next)
 {
+	const struct config *now = s->intake.registry->config;
+	if (strcmp(now->cache_dir, next->config->cache_dir) != 0)
+		log_warn("a new cache_dir is used after a restart only", "directory",
+			 next->config->cache_dir, NULL);
 	if (strcmp(s->listen, next->config->listen_address) != 0)
 		log_warn("a new listen_address is used after a restart only", "address",
 			 next->config->listen_address, NULL);
@@ -310,8 +314,8 @@ static void warn_of_way(const struct supervisor *s, const char *path)
 {
 	char shut[STATE_PATH];
 	if (s->host.priv.root && !state_reachable(path, shut))
-		log_warn("the way to the state directory is closed to the roles: no sources",
-			 "directory", shut, "remedy", "chmod o+x, or another state_dir", NULL);
+		log_warn("the way to this directory is closed to the roles: no sources",
+			 "directory", shut, "remedy", "chmod o+x, or another place", NULL);
 }
 
 static int open_host(struct supervisor *s, struct err *e)
@@ -319,6 +323,7 @@ static int open_host(struct supervisor *s, struct err *e)
 	const struct config *c = s->intake.registry->config;
 	struct host_options h = {
 		.state_dir = s->options->state_dir ? s->options->state_dir : c->state_dir,
+		.cache_dir = c->cache_dir,
 		.id_base = (uint32_t)c->id_base,
 		.nslots = (unsigned)c->concurrent,
 		.cgroup = c->cgroup,
@@ -326,6 +331,8 @@ static int open_host(struct supervisor *s, struct err *e)
 	if (host_open(&s->host, &h, e) < 0)
 		return -1;
 	warn_of_way(s, h.state_dir);
+	if (*h.cache_dir)
+		warn_of_way(s, h.cache_dir);
 	s->lock = state_lock(&s->host.state, e);
 	if (s->lock < 0)
 		return err_wrap(e, "%s", h.state_dir);

@@ -355,6 +355,28 @@ def test_not_ready_without_a_forge(gitlab, courser):
     assert until(lambda: get(port, "/readyz")[0] == 200, 15, message="ready")
 
 
+def test_no_job_is_accepted_where_there_is_no_room(gitlab, courser):
+    port = free_port()
+    daemon = courser.start(gitlab, listen_address=f"127.0.0.1:{port}", job_free="1024TiB")
+    job = gitlab.queue(script=["echo hello"])
+    no_room = (503, "too little room on the disk: no new jobs\n")
+    until(lambda: get(port, "/readyz") == no_room, message="it says why")
+    daemon.wait_log("no job is accepted until there is more")
+    time.sleep(1)
+    assert job.state == "queued"
+    keys = yaml.safe_load(daemon.config.read_text())
+    courser.write_config(**{**keys, "job_free": "1MiB"})
+    daemon.signal(signal.SIGHUP)
+    ended(job)
+    assert get(port, "/readyz") == (200, "ready\n") and "there is room on the disk again" in daemon.log()
+    courser.write_config(**{**keys, "job_free": "1024TiB"})
+    daemon.signal(signal.SIGHUP)
+    until(lambda: get(port, "/readyz") == no_room, message="it says why")
+    late = gitlab.queue(script=["echo hello"])
+    time.sleep(1)
+    assert late.at("running") is None and daemon.stop() == 0
+
+
 def usage(pids: list[int]) -> tuple[int, int, int]:
     """Voluntary switches, private dirty and PSS (KiB) of all."""
     switches = dirty = pss = 0

@@ -332,7 +332,7 @@ def test_a_full_disk(gitlab, courser):
     state = courser.path("small", "root")
     state.mkdir()
     token = courser.write("tok", gitlab.token, "root")
-    config = courser.write_config(user="root", concurrent=1, listen_address="", runners=[
+    config = courser.write_config(user="root", concurrent=1, listen_address="", job_free=0, runners=[
         {"name": "r", "url": gitlab.url, "token_file": str(token), "output_limit": "64MiB"}])
     log = courser.dir / "full.log"
     script = f"mount -t tmpfs -o size=3m,mode=755 none {state} && exec {courser.binaries.courser} run" \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,29 @@ def known(daemon, gitlab, repo, jobs: int = 2, **more) -> None:
     for _ in range(jobs):
         ended(gitlab.queue(script=["true"], git=repo, **more))
     until(lambda: len(kept(daemon)) > before, message="a snapshot")
+
+
+@pytest.fixture
+def elsewhere():
+    """Another file system than that of the tests."""
+    path = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    path.chmod(0o777)
+    yield path
+    shutil.rmtree(path)
+
+
+def test_mirrors_are_where_cache_dir_says(gitlab, courser, as_user, git, repo, elsewhere):
+    assert elsewhere.stat().st_dev != courser.home().stat().st_dev
+    daemon = courser.start(gitlab, cache_dir=str(elsewhere / "cache"))
+    first = ended(gitlab.queue(script=LOOK, git=repo))
+    ended(gitlab.queue(script=["true"], git=repo))
+    until(lambda: list(elsewhere.glob("cache/mirrors/*/*/snapshots-*/*/tree/README")), message="a snapshot")
+    asked = len(git.requests())
+    third = ended(gitlab.queue(script=LOOK, git=repo))
+    assert lines_of(third, "tree-0") == lines_of(first, "tree-0") and len(git.requests()) == asked
+    assert sorted(p.name for p in (elsewhere / "cache").iterdir()) == ["caches", "images", "mirrors"]
+    assert not {"caches", "images", "mirrors"} & {p.name for p in Path(daemon.state).iterdir()}
+    assert daemon.stop() == 0
 
 
 def test_the_third_job_of_a_commit_gets_a_copy(gitlab, courser, as_user, git, repo):

@@ -59,7 +59,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(c->shutdown_timeout_ms, 30000);
 	ck_assert_uint_eq(c->id_base, 1879048192);
 	ck_assert_uint_eq(c->nrunners, 0);
-	ck_assert(*c->state_dir == '/' && *c->cache_dir == '/');
+	ck_assert(*c->state_dir == '/' && !*c->cache_dir);
 }
 END_TEST
 

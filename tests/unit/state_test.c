@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static struct err e;
 static char top[64];
@@ -19,7 +20,7 @@ static void setup(void)
 	snprintf(top, sizeof top, "/tmp/state-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(top));
 	snprintf(path, sizeof path, "%s/a/b", top);
-	ck_assert_int_eq(state_open(&state, path, &e), 0);
+	ck_assert_int_eq(state_open(&state, path, "", &e), 0);
 }
 
 static void teardown(void)
@@ -103,6 +104,32 @@ START_TEST(no_two_mirrors_share_a_place)
 }
 END_TEST
 
+START_TEST(what_may_go_is_where_it_was_put)
+{
+	static const struct {
+		const char *path;
+		bool there;
+	} rows[] = { { "s/jobs", true },     { "s/slots", true },    { "s/trees", true },
+		     { "s/mirrors", false }, { "s/images", false },  { "c/d/mirrors", true },
+		     { "c/d/images", true }, { "c/d/caches", true }, { "c/d/jobs", false } };
+	struct state s;
+	char path[128], cache[128];
+	snprintf(path, sizeof path, "%s/s", top);
+	snprintf(cache, sizeof cache, "%s/c/d", top);
+	ck_assert_int_eq(state_open(&s, path, cache, &e), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(path, sizeof path, "%s/%s", top, rows[i].path);
+		ck_assert_msg((access(path, F_OK) == 0) == rows[i].there, "%s", rows[i].path);
+	}
+	state_close(&s);
+	ck_assert(s.dir == -1 && s.cache == -1 && s.mirrors == -1);
+	snprintf(path, sizeof path, "%s/t", top);
+	ck_assert_int_eq(state_open(&s, path, "/dev/null/x", &e), -1);
+	ck_assert(s.dir == -1 && strstr(e.msg, "/dev/null"));
+	err_clear(&e);
+}
+END_TEST
+
 START_TEST(long_names_have_room)
 {
 	char url[1000];
@@ -125,6 +152,7 @@ int main(void)
 	tcase_add_test(t, a_closed_way_is_named);
 	tcase_add_test(t, a_slot_has_one_user);
 	tcase_add_test(t, no_two_mirrors_share_a_place);
+	tcase_add_test(t, what_may_go_is_where_it_was_put);
 	tcase_add_test(t, long_names_have_room);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
