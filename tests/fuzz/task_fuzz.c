@@ -64,9 +64,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	err_clear(&e);
 	if (workflow_read((const char *)data, n, &a, &read, &e) == 0) {
 		autobuf matrix = BUF(4 << 20);
+		autobuf strategy = BUF(4 << 20);
 		promises(read.workflow);
 		check(read.key && read.name);
-		check(workflow_matrix_json(read.matrix, &matrix, &e) == 0 || e.msg[0]);
+		check(workflow_matrix_json(read.strategy, &matrix, &e) == 0 || e.msg[0]);
+		err_clear(&e);
+		check(workflow_strategy_json(read.strategy, &strategy, &e) == 0 || e.msg[0]);
 	} else {
 		check(e.msg[0] != '\0');
 	}
