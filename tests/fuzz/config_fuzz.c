@@ -48,7 +48,7 @@ static void level_check(const struct config_level *level, const void *of)
 static void promises(const struct config *c)
 {
 	level_check(&config_file_level, c);
-	check(c->nrunners <= CONFIG_RUNNERS_MAX && *c->state_dir && *c->cache_dir);
+	check(c->nrunners <= CONFIG_RUNNERS_MAX && *c->state_dir && c->cache_dir);
 	for (size_t i = 0; i < c->nrunners; i++) {
 		level_check(&config_runner_level, &c->runners[i]);
 		check(*c->runners[i].url && *c->runners[i].name);
