@@ -182,14 +182,23 @@ static int fetch_all(struct git_work *w, struct err *e)
 	return -1;
 }
 
+/* By the name of a ref, not by that of the commit alone. */
+static bool by_ref(const struct git_work *w)
+{
+	for (size_t i = 0; i < w->r->nrefspecs; i++)
+		if (!w->specs[i].oid)
+			return true;
+	return false;
+}
+
 static int update(struct git_work *w, struct err *e)
 {
-	size_t n = w->r->nrefspecs;
-	if (n && fetch_specs(w, w->specs, n, e) < 0)
+	bool refs = by_ref(w);
+	if (refs && fetch_specs(w, w->specs, w->r->nrefspecs, e) < 0)
 		return -1;
 	if (git_mirror_has(w) || fetch_commit(w, e) == 0)
 		return 0;
-	return n || w->fault != SOURCES_NOT_FOUND ? -1 : fetch_all(w, e);
+	return refs || w->fault != SOURCES_NOT_FOUND ? -1 : fetch_all(w, e);
 }
 
 /* Which commit it is, where only a name is known. */
@@ -272,7 +281,7 @@ static int bring(struct git_work *w, struct err *e)
 		return -1;
 	if (w->result.hit)
 		return 0;
-	if (w->r->whose != FETCH_OWN && git_listing_note(w, e) < 0)
+	if ((w->r->whose != FETCH_OWN || *w->r->ref) && git_listing_note(w, e) < 0)
 		return -1;
 	return git_mirror_asked(w, e);
 }

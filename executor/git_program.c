@@ -7,6 +7,7 @@
  * configuration, credential helpers, redirects and every protocol but http and https are off. It
  * holds the mirror's lock too, and dies with us.
  */
+#include "executor/authorization.h"
 #include "executor/git_lib.h"
 #include "executor/git_listing.h"
 #include "executor/git_mirror.h"
@@ -58,35 +59,14 @@ static int optional(struct buf *b, const char *key, const char *value, struct er
 	return *value ? quoted(b, key, value, e) : 0;
 }
 
-static int base64(struct buf *b, const char *s, size_t n, struct err *e)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	for (size_t i = 0; i < n; i += 3) {
-		uint32_t v = (uint32_t)(unsigned char)s[i] << 16;
-		v |= i + 1 < n ? (uint32_t)(unsigned char)s[i + 1] << 8 : 0;
-		v |= i + 2 < n ? (uint32_t)(unsigned char)s[i + 2] : 0;
-		char out[4] = { digits[v >> 18], digits[v >> 12 & 63], digits[v >> 6 & 63],
-				digits[v & 63] };
-		out[2] = i + 1 < n ? out[2] : '=';
-		out[3] = i + 2 < n ? out[3] : '=';
-		if (buf_add(b, out, sizeof out, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int authorization(struct buf *b, const struct fetch_request *r, struct err *e)
 {
-	autobuf pair = BUF(CONFIG_MAX / 2);
 	if (!*r->token)
 		return 0;
-	int bad = buf_printf(&pair, e, "%s:%s", r->user, r->token) < 0 ||
-		  buf_str(b, "\textraHeader = \"Authorization: Basic ", e) < 0 ||
-		  base64(b, pair.p, pair.len, e) < 0 || buf_str(b, "\"\n", e) < 0;
-	if (pair.p)
-		explicit_bzero(pair.p, pair.cap);
-	return bad ? -1 : 0;
+	if (buf_str(b, "\textraHeader = \"", e) < 0 ||
+	    authorization_basic(b, r->user, r->token, e) < 0)
+		return -1;
+	return buf_str(b, "\"\n", e);
 }
 
 /* The whole configuration as a memfd that git inherits. */

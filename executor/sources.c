@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "executor/sources_modules.h"
 #include "executor/sources_talk.h"
 
@@ -39,6 +40,7 @@ static int fetch(struct sources_job *s, enum fetch_force force, struct fetch_res
 		.user = from->user,
 		.token = from->token,
 		.sha = from->sha,
+		.ref = *from->sha ? "" : from->ref,
 		.object_format = from->object_format,
 		.refspecs = tags ? specs : from->refspecs,
 		.nrefspecs = n,
@@ -50,7 +52,16 @@ static int fetch(struct sources_job *s, enum fetch_force force, struct fetch_res
 	if (sources_fetch(s, &r, ret, e) < 0)
 		return -1;
 	s->hit = ret->hit;
+	snprintf(s->sha, sizeof s->sha, "%s", *ret->sha ? ret->sha : from->sha);
+	snprintf(s->ref, sizeof s->ref, "%s", *from->sha ? from->ref : ret->ref);
 	return 0;
+}
+
+/* "main" of "refs/heads/main", if HEAD is to be on it; "" on none. */
+static const char *branch_of(const struct sources_job *s)
+{
+	static const char heads[] = "refs/heads/";
+	return s->on_branch && str_starts(s->ref, heads) ? s->ref + sizeof heads - 1 : "";
 }
 
 static bool keeps(const struct sources_job *s)
@@ -58,23 +69,25 @@ static bool keeps(const struct sources_job *s)
 	return s->tree_kept && s->plan->strategy == SOURCES_FETCH;
 }
 
-static int check_out(struct sources_job *s, int packer, int refs, struct pack_result *ret,
-		     struct err *e)
+static int check_out(struct sources_job *s, int packer, const struct fetch_result *got,
+		     struct pack_result *ret, struct err *e)
 {
 	struct pack_checkout c = {
 		.tree = s->tree,
 		.parent = "",
 		.name = "",
 		.worktree = "",
-		.alternates = s->objects,
-		.sha = s->from->sha,
+		.alternates = s->whose == FETCH_OWN ? s->objects : "",
+		.sha = s->sha,
 		.url = s->from->url,
 		.clean = s->plan->clean,
+		.branch = branch_of(s),
+		.include = s->include,
 		.state = keeps(s) ? PACK_KEPT : PACK_FRESH,
 		.files = s->plan->checkout,
 		.modules = s->plan->modules != MODULES_NONE,
-		.refs = refs,
-		.store = -1,
+		.refs = got->refs,
+		.store = got->store,
 	};
 	automsg m;
 	pack_put_checkout(&m, &c);
@@ -85,9 +98,12 @@ static void say_checkout(struct sources_job *s)
 {
 	if (!keeps(s))
 		sources_say(s, SAY_NOTICE, "Created fresh repository.");
-	if (s->plan->checkout)
+	if (s->plan->checkout && *branch_of(s))
+		sources_say(s, SAY_NOTICE, "Checking out %.8s as branch %s...", s->sha,
+			    branch_of(s));
+	else if (s->plan->checkout)
 		sources_say(s, SAY_NOTICE, "Checking out %.8s as detached HEAD (ref is %s)...",
-			    s->from->sha, s->from->ref);
+			    s->sha, *s->ref ? s->ref : s->from->ref);
 	else
 		sources_say(s, SAY_NOTICE, "Skipping Git checkout");
 }
@@ -100,10 +116,11 @@ static int get_own(struct sources_job *s, int packer, struct pack_result *ret, s
 		if (fetch(s, force, &got, e) < 0)
 			return -1;
 		autofd refs = got.refs;
-		fd_close(&got.store);
 		if (force == FETCH_NORMAL)
 			say_checkout(s);
-		if (check_out(s, packer, refs, ret, e) == 0) {
+		int r = check_out(s, packer, &got, ret, e);
+		fd_close(&got.store);
+		if (r == 0) {
 			if (got.hit && s->offer)
 				s->offer(s->arg, refs);
 			return 0;
@@ -151,6 +168,8 @@ static bool copied(struct sources_job *s)
 		return false;
 	}
 	s->hit = true;
+	snprintf(s->sha, sizeof s->sha, "%s", s->from->sha);
+	snprintf(s->ref, sizeof s->ref, "%s", s->from->ref);
 	say_fetch(s);
 	say_checkout(s);
 	sources_say(s, SAY_NOTICE, "Skipping Git submodules setup");
@@ -170,9 +189,19 @@ static int get_once(struct sources_job *s, struct err *e)
 	return get_modules(s, packer, list, e);
 }
 
-static bool hopeless(enum sources_fault f)
+static bool hopeless(const struct sources_job *s)
 {
-	return f == SOURCES_CONFIG || f == SOURCES_HOSTILE || f == SOURCES_CANCELLED;
+	static const bool always[SOURCES_FAULTS] = {
+		[SOURCES_CONFIG] = true,
+		[SOURCES_HOSTILE] = true,
+		[SOURCES_CANCELLED] = true,
+	};
+	static const bool passes[SOURCES_FAULTS] = {
+		[SOURCES_NETWORK] = true,
+		[SOURCES_TIMEOUT] = true,
+		[SOURCES_PROTOCOL] = true,
+	};
+	return always[s->fault] || (s->plan->hasty && !passes[s->fault]);
 }
 
 static int get_repository(struct sources_job *s, struct err *e)
@@ -182,7 +211,7 @@ static int get_repository(struct sources_job *s, struct err *e)
 		if (get_once(s, e) == 0)
 			return 0;
 		bool out_of_time = s->deadline_ms && clock_ms() >= s->deadline_ms;
-		if (i >= s->plan->attempts || hopeless(s->fault) || out_of_time)
+		if (i >= s->plan->attempts || hopeless(s) || out_of_time)
 			return -1;
 		sources_say(s, SAY_WARNING, "%s: %s", sources_fault_name(s->fault), e->msg);
 		sources_say(s, SAY_WARNING, "Retrying in %u s (attempt %u of %u)...",

@@ -31,6 +31,7 @@ struct sources_plan {
 	const char *clean; /* GIT_CLEAN_FLAGS; "" the default */
 	const char *const *module_paths; /* GIT_SUBMODULE_PATHS; none: all */
 	size_t nmodule_paths;
+	bool hasty;           /* only what may pass by itself is tried again */
 	const char *warnings; /* lines joined by '\n', for the one warning before the first stage */
 };
 
@@ -53,6 +54,8 @@ struct sources_job {
 	const struct sources_plan *plan;
 	const char *tree, *objects;
 	enum fetch_whose whose; /* objects are those of the job's own */
+	bool on_branch;         /* HEAD is on the branch that the ref names */
+	const char *include;    /* executor/pack.h; NULL none */
 	bool tree_kept;         /* what is at tree was left by an earlier job */
 	uint64_t deadline_ms;   /* clock_ms() time; 0 none */
 	say_fn *say;
@@ -64,7 +67,9 @@ struct sources_job {
 	/* The commit was on the machine, its tree was not: refs is borrowed. NULL: nobody wants to know. */
 	void (*offer)(void *arg, int refs);
 	int watch_fd;
-	void *arg;                /* of all callbacks */
+	void *arg; /* of all callbacks */
+	char sha[FETCH_SHA],
+		ref[FETCH_REF];   /* out: what from's ref stands for, if sha is not there */
 	enum sources_fault fault; /* out: why it failed */
 	bool hit;                 /* out: the commit was on the machine */
 	unsigned requests;        /* out: conversations with servers */

@@ -17,6 +17,7 @@ static int setup(struct worker *w, const struct forge_job *const *forges, struct
 		.arena = ARENA(ARENA_MAX),
 		.started_ms = clock_ms(),
 		.phase = PHASE_PREPARE,
+		.charged = PHASE_PREPARE,
 		.phase_since_ms = clock_ms(),
 		.box = { .init = -1, .pidfd = -1, .src = { .fd = -1 }, .opened = { .fd = -1 } },
 		.image = { .name = "", .platform = "", .user = "", .hold = -1 },

@@ -55,10 +55,11 @@ struct worker {
 	int keeper;                          /* socket, -1 none */
 	const char *project_dir, *files_dir; /* inside the sandbox */
 	char snapshot[SOURCES_KEY];          /* key of the tree that it needs, "" none */
+	unsigned credentials;                /* files with a token that were written */
 	bool may_run_after;                  /* the steps were reached */
 	int *stamps; /* of each cache that was restored (executor/cache_stamps.h), -1 none */
 
-	enum phase phase;
+	enum phase phase, charged; /* charged: whose account the time goes to */
 	uint64_t phase_since_ms, started_ms;
 	uint64_t spent_ms[PHASES];
 	bool spent[PHASES];
@@ -90,6 +91,8 @@ int worker_wait_fd(void *worker, int fd, int ms, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 void worker_stop(struct worker *w, enum stop why) __attribute__((nonnull));
 void worker_phase(struct worker *w, enum phase p) __attribute__((nonnull));
+/* The time from now on goes to the account of p, though the phase stays what it is. */
+void worker_account(struct worker *w, enum phase p) __attribute__((nonnull));
 /* The time in the forge's queue, as the forge said it, goes to its account. */
 void worker_queue_time(struct worker *w) __attribute__((nonnull));
 /* Put the reason of w->stop into the verdict. */

@@ -52,6 +52,9 @@ struct action_builtin {
 	action_run *post; /* at the end of the job, in reverse order; NULL none */
 };
 
+/* actions/checkout (worker_checkout.c). */
+action_run worker_checkout;
+
 /* The table (worker_builtin.c), ended by a row without a name. */
 extern const struct action_builtin action_builtins[];
 

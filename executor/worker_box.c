@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "executor/worker.h"
+#include "protocol/job_workflow.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -109,8 +110,21 @@ static void init_ready(struct source *s, uint32_t events)
 		take_opened(b, &ev, &m);
 }
 
+/* Sources of a step: there may be one that wants them. */
+static bool wants_sources(const struct worker *w)
+{
+	const struct job_workflow *flow = w->job->workflow;
+	for (size_t i = 0; flow && i < flow->nruns; i++)
+		if (flow->runs[i].uses.line)
+			return true;
+	return !w->job->sources.by_step;
+}
+
 static const char *origin_of(struct worker *w, char *out, size_t size)
 {
+	*out = '\0';
+	if (!wants_sources(w))
+		return out;
 	const char *url = w->job->sources.url, *host = strstr(url, "://");
 	const char *end = host ? strchrnul(host + 3, '/') : url;
 	snprintf(out, size, "%.*s", (int)(end - url), url);

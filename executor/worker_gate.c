@@ -261,14 +261,20 @@ void worker_queue_time(struct worker *w)
 		account(w, PHASE_QUEUE, (uint64_t)(w->job->queue_s * 1000));
 }
 
+void worker_account(struct worker *w, enum phase p)
+{
+	uint64_t now = clock_ms();
+	if (p != w->charged)
+		account(w, w->charged, now - w->phase_since_ms);
+	w->charged = p;
+	w->phase_since_ms = now;
+}
+
 void worker_phase(struct worker *w, enum phase p)
 {
 	struct err e = { 0 };
-	uint64_t now = clock_ms();
-	if (p != w->phase)
-		account(w, w->phase, now - w->phase_since_ms);
+	worker_account(w, p);
 	w->phase = p;
-	w->phase_since_ms = now;
 	if (p == PHASES)
 		return;
 	if (journal_event(&w->journal, &e, "phase", "name", phase_name(p), NULL) < 0)

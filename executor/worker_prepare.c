@@ -350,7 +350,8 @@ static void name_snapshot(struct worker *w)
 {
 	struct sources_plan plan;
 	struct err e = { 0 };
-	if (w->job->sources.url[0] && w->job->nhooks == 0 && !w->settings.pre_get_sources[0] &&
+	if (w->job->sources.url[0] && !w->job->sources.by_step && w->job->nhooks == 0 &&
+	    !w->settings.pre_get_sources[0] &&
 	    sources_plan(w->job, w->vars, &w->arena, &plan, &e) == 0)
 		sources_snapshot_key(w->job, &plan, w->snapshot);
 }

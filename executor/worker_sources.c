@@ -1,5 +1,5 @@
 /* The phases secrets and sources, and what lies between: the sandbox is there, its files written. */
-#include "executor/worker.h"
+#include "executor/worker_sources.h"
 #include "executor/worker_step.h"
 
 #include "base/clock.h"
@@ -9,6 +9,7 @@
 #include "executor/secrets.h"
 #include "executor/sources.h"
 #include "executor/worker_files.h"
+#include "protocol/job_workflow.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -164,7 +165,7 @@ static bool interrupted(void *worker)
 {
 	struct worker *w = worker;
 	struct err e = { 0 };
-	return loop_once(w->loop, &e) < 0 || w->stop >= STOP_CANCEL;
+	return loop_once(w->loop, &e) < 0 || w->stop >= w->until;
 }
 
 enum ending worker_ending_of(enum sources_fault f)
@@ -252,28 +253,39 @@ static void offer_snapshot(void *worker, int refs)
 		log_info("snapshot", "err", e.msg, NULL);
 }
 
-static int get(struct worker *w, const struct sources_plan *plan)
+struct sources_job worker_sources_job(struct worker *w)
 {
-	struct err e = { 0 };
-	bool hooks = plan->strategy == SOURCES_FETCH || plan->strategy == SOURCES_CLONE;
-	struct sources_job s = {
-		.from = &w->job->sources,
-		.plan = plan,
-		.tree = w->project_dir,
+	return (struct sources_job){
 		.objects = "/run/mirror",
 		.whose = FETCH_OWN,
-		.tree_kept = plan->kept,
 		.deadline_ms = w->settings.get_sources_ms ? clock_ms() + w->settings.get_sources_ms
 							  : w->deadline.at_ms,
 		.say = say,
 		.fetcher = ask_fetcher,
 		.packer = ask_packer,
 		.interrupted = interrupted,
-		.copy = w->box.snapshot ? copy_snapshot : NULL,
-		.offer = w->snapshot[0] && !w->settings.alone ? offer_snapshot : NULL,
 		.watch_fd = loop_fd(w->loop),
 		.arg = w,
 	};
+}
+
+/* The operator's clone_url, or what the server says. */
+const char *worker_server_url(const struct worker *w)
+{
+	return *w->settings.clone_url ? w->settings.clone_url : w->job->workflow->server_url;
+}
+
+static int get(struct worker *w, const struct sources_plan *plan)
+{
+	struct err e = { 0 };
+	bool hooks = plan->strategy == SOURCES_FETCH || plan->strategy == SOURCES_CLONE;
+	struct sources_job s = worker_sources_job(w);
+	s.from = &w->job->sources;
+	s.plan = plan;
+	s.tree = w->project_dir;
+	s.tree_kept = plan->kept;
+	s.copy = w->box.snapshot ? copy_snapshot : NULL;
+	s.offer = w->snapshot[0] && !w->settings.alone ? offer_snapshot : NULL;
 	if (hooks && before_sources(w) < 0)
 		return -1;
 	if (sources_get(&s, &e) < 0)
@@ -289,7 +301,7 @@ int worker_sources(struct worker *w)
 	if (write_files(w, &e) < 0)
 		return fail(w, ENDING_INFRA, &e);
 	loop_timer_clear(w->loop, &w->preparation);
-	if (w->job->sources.url[0] == '\0')
+	if (w->job->sources.url[0] == '\0' || w->job->sources.by_step)
 		return 0;
 	worker_phase(w, PHASE_SOURCES);
 	if (sources_plan(w->job, w->vars, &w->arena, &plan, &e) < 0)

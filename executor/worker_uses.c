@@ -22,7 +22,7 @@ static const struct kind_row kinds[USES_KINDS] = {
 
 static const struct action_builtin *builtin_of(const struct uses *u)
 {
-	if (u->kind != USES_REMOTE || *u->server || *u->path)
+	if (u->kind != USES_REMOTE || *u->path)
 		return NULL;
 	for (const struct action_builtin *b = action_builtins; b->name; b++)
 		if (strcasecmp(b->name, u->repository) == 0)

@@ -5,6 +5,7 @@
 #include "protocol/gitea_identity.h"
 #include "protocol/gitea_value.h"
 #include "protocol/json.h"
+#include "protocol/url.h"
 #include "protocol/workflow_read.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@ enum {
 	TEXT_MAX = 8 << 20,
 	TIMEOUT_S = 360 * 60, /* of a job that names none: GitHub's */
 	CONTEXTS = 9,
+	SHA256_HEX = 64,
 };
 
 /* A parse under way. */
@@ -189,6 +191,55 @@ static int read_workflow(struct parsing *p, const struct task_row *row, struct w
 	return r;
 }
 
+/* An address in one form, "" when it is none. */
+static const char *address(struct parsing *p, const char *text)
+{
+	struct err e = { 0 };
+	autobuf b = BUF(URL_MAX);
+	return url_normalise(text, &b, &e) < 0 ? "" : arena_strdup(p->a, buf_cstr(&b), p->e);
+}
+
+/* "github" and "self" are what older servers say in place of an address. */
+static int take_addresses(struct parsing *p, const json_t *context)
+{
+	static const char github[] = "https://github.com";
+	const char *actions = text_in(p, context, "gitea_default_actions_url");
+	const char *server = text_in(p, context, "server_url");
+	if (!actions || !server)
+		return -1;
+	if (!*actions || strcmp(actions, "github") == 0)
+		actions = github;
+	p->w->server_url = address(p, server);
+	p->w->actions_url = strcmp(actions, "self") == 0 ? p->w->server_url : address(p, actions);
+	return p->w->server_url && p->w->actions_url ? 0 : -1;
+}
+
+/* The commit that the task is about. */
+static int take_sources(struct parsing *p, const json_t *task, const struct task_row *row)
+{
+	const json_t *context = json_object_get(task, "context");
+	struct job_sources *s = &p->job->sources;
+	bool known = *p->w->server_url && *row->repository;
+	*s = (struct job_sources){
+		.url = known ? arena_printf(p->a, p->e, "%s/%s.git", p->w->server_url,
+					    row->repository)
+			     : "",
+		.user = "x-access-token",
+		.token = row->token,
+		.ref = text_in(p, context, "ref"),
+		.sha = text_in(p, context, "sha"),
+		.before_sha = "",
+		.protected_ref = row->protected_ref,
+		.by_step = true,
+	};
+	if (!s->url || !s->ref || !s->sha)
+		return -1;
+	s->object_format = strlen(s->sha) == SHA256_HEX ? "sha256" : "sha1";
+	if (!str_is_printable(s->ref, strlen(s->ref)))
+		return err_set(p->e, EINVAL, "task.context.ref: no name of one");
+	return 0;
+}
+
 static int fill(struct parsing *p, const json_t *task)
 {
 	struct task_row row;
@@ -204,18 +255,13 @@ static int fill(struct parsing *p, const json_t *task)
 		.name = r.name,
 		.stage = "",
 		.project_path = row.repository,
-		.sources = { .url = "",
-			     .user = "",
-			     .token = "",
-			     .ref = "",
-			     .sha = "",
-			     .before_sha = "",
-			     .object_format = "sha1",
-			     .protected_ref = row.protected_ref },
 		.image = { .name = r.image, .platform = "", .user = "" },
 		.workflow = p->w,
 		.trace_sections = true,
 	};
+	if (take_addresses(p, json_object_get(task, "context")) < 0 ||
+	    take_sources(p, task, &row) < 0)
+		return -1;
 	return add_contexts(p, task, &r) < 0 ? -1 : add_masks(p, task);
 }
 

@@ -52,6 +52,9 @@ struct job_workflow {
 	size_t nruns;
 	const struct job_context *contexts;
 	size_t ncontexts;
+	/* Repositories by "owner/name" are below these addresses, without a slash at their end: those of
+	 * the server, and actions. */
+	const char *server_url, *actions_url;
 	const char *refusal; /* what cannot be done, with its place; "" nothing */
 };
 

@@ -153,6 +153,7 @@ int workflow_read(const char *text, size_t n, struct arena *a, struct workflow_r
 	    take_steps(&r, job) < 0)
 		return -1;
 	r.w->refusal = r.refusal;
+	r.w->server_url = r.w->actions_url = "";
 	*ret = (struct workflow_read){
 		.workflow = r.w,
 		.key = pair->key->text,

@@ -367,8 +367,8 @@ static int serve_phase(struct slot *s, struct msg *m, struct err *e)
 static const struct gate_row gate[GATE_TYPES] = {
 	[GATE_HELLO] = { "hello", ~0u, true, serve_hello },
 	[GATE_SANDBOX] = { "sandbox", IN(PREPARE) | IN(SECRETS), true, serve_sandbox },
-	[GATE_FETCHER] = { "fetcher", IN(SOURCES), false, serve_fetcher },
-	[GATE_PACKER] = { "packer", IN(SOURCES), false, serve_helper },
+	[GATE_FETCHER] = { "fetcher", IN(SOURCES) | IN(STEPS), false, serve_fetcher },
+	[GATE_PACKER] = { "packer", IN(SOURCES) | IN(STEPS), false, serve_helper },
 	[GATE_ARCHIVER] = { "archiver", IN(SOURCES) | IN(UPLOAD), false, serve_helper },
 	[GATE_CARRIER] = { "carrier", IN(SOURCES) | IN(UPLOAD), false, serve_helper },
 	[GATE_STORER] = { "storer", IN(SOURCES) | IN(UPLOAD), false, serve_helper },

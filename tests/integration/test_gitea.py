@@ -110,8 +110,8 @@ def test_conditions_and_failures(gitea, courser):
 
 
 @pytest.mark.parametrize("body, words", [
-    ("    steps:\n      - run: echo\n      - uses: actions/checkout@v4\n",
-     "line 8, column 15: `uses: actions/checkout@v4`: an action of another repository is not supported yet"),
+    ("    steps:\n      - run: echo\n      - uses: docker://alpine\n",
+     "line 8, column 15: `uses: docker://alpine`: an image as an action is not supported yet"),
     ("    services:\n      db: {image: x}\n    steps:\n      - run: echo\n", "`services:` are not supported yet"),
     ("    steps:\n      - run: print(1)\n        shell: python\n", "a shell other than bash and sh is not supported"),
     ("    steps:\n      - run: echo ::add-mask::x\n", "`::add-mask::` is not supported yet"),

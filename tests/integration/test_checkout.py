@@ -1,0 +1,119 @@
+"""actions/checkout, built in: a workflow job's sources by a step, from real git over HTTP."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from courser import Courser
+
+from tests.forge.git_server import GitServer, Repo
+from tests.forge.gitea import Gitea
+from tests.forge.gitea_tasks import Task
+
+
+def start(courser: Courser, gitea: Gitea, **how: Any) -> None:
+    token = courser.write("tok", gitea.add_runner(["linux"]).credentials)
+    courser.run(courser.write_config(concurrent=3, listen_address="", runners=[
+        {"name": "r", "forge": "gitea", "url": gitea.url, "token_file": str(token), "labels": ["linux"], **how}]))
+
+
+def queue(gitea: Gitea, git: GitServer, repo: Repo, steps: str, **context: Any) -> Task:
+    """A task of that repository; its token is a password there while it is known."""
+    context = {"server_url": git.url + "/", "gitea_default_actions_url": git.url, "sha": repo.resolve("main"), **context}
+    task = gitea.queue(f"\"on\": push\njobs:\n  a:\n    runs-on: linux\n    steps:\n{steps}", repository=repo.name,
+                       context=context)
+    git.accept(task.token)
+    return task
+
+
+def printed(task: Task, mark: str) -> list[str]:
+    return [line.partition(" ")[2] for line in task.lines if line.startswith(f"{mark}-0 ")]
+
+
+@pytest.fixture
+def repo(git: GitServer) -> Repo:
+    made = git.repo("boss/demo", {"README": "one\n", "dir/file": "inside\n"})
+    made.commit({"second": "2\n"})
+    made.tag("v1", message="one")
+    made.commit({"README": "topic\n"}, branch="topic/a")
+    return made
+
+
+ALL_WAYS = """      - uses: actions/checkout@v4
+        id: first
+      - run: |
+          echo "usual-$((0)) $(cat README second | xargs) $(git rev-parse --abbrev-ref HEAD) $(git status --porcelain | wc -l)"
+          echo "outputs-$((0)) ${{ steps.first.outputs.commit }} ${{ steps.first.outputs.ref }}"
+          git config --get-regexp extraheader || echo "token-$((0)) none"
+          touch left
+      - uses: https://example.org/actions/checkout@main
+        with: {ref: topic/a, path: ./sub/x, fetch-depth: 0, show-progress: false, odd: 1}
+      - run: |
+          cd sub/x; echo "topic-$((0)) $(cat README) $(git rev-parse --abbrev-ref HEAD)"
+          echo "refs-$((0)) $(git branch -r | sort | xargs) $(git tag)"
+      - uses: actions/checkout@v4
+        with: {ref: v1, path: tag}
+      - run: cd tag; echo "tag-$((0)) $(git describe) $(git rev-parse --abbrev-ref HEAD)"
+      - uses: actions/checkout@v4
+        with: {repository: boss/other, path: other, submodules: true}
+      - run: cd other; echo "other-$((0)) $(cat it) $(git rev-parse --abbrev-ref HEAD) $(cat mod/README)"
+      - uses: actions/checkout@v4
+        with: {clean: false, persist-credentials: true}
+      - run: |
+          test -e left && echo "kept-$((0)) $(git status --porcelain | sort | xargs)"
+          git ls-remote origin refs/heads/main | sed 's/^/remote-0 /'
+          grep -c extraheader .git/config || echo "inside-$((0)) no token"
+          echo "where-$((0)) $(git config --show-origin --get-regexp extraheader | cut -f1 | sort -u)"
+          git config --get-regexp extraheader
+"""
+
+
+def test_the_ways_of_checkout(gitea, courser, as_user, git, repo):
+    courser.home().chmod(0o711)  # roles of root's courser have ids of their own
+    other = git.repo("boss/other", {"it": "other\n"})
+    other.submodule("mod", repo, "../demo.git")
+    start(courser, gitea)
+    task = queue(gitea, git, repo, ALL_WAYS)
+    assert task.wait(40).result == "SUCCESS", task.text
+    sha = repo.resolve("main")
+    assert printed(task, "usual") == ["one 2 main 0"] and printed(task, "outputs") == [f"{sha} refs/heads/main"]
+    assert printed(task, "token") == ["none"] and printed(task, "topic") == ["topic topic/a"]
+    assert printed(task, "refs") == ["origin/main origin/topic/a v1"] and printed(task, "tag") == ["v1 HEAD"]
+    assert printed(task, "other") == ["other main one"] and 'Unexpected input "odd"' in task.text
+    assert printed(task, "kept") == ["?? left ?? other/ ?? sub/ ?? tag/"], task.text
+    assert printed(task, "remote") == [f"{sha}\trefs/heads/main"] and printed(task, "inside") == ["no token"]
+    assert printed(task, "where") == ["file:/builds/boss/demo.tmp/git-credentials-1"]
+    assert task.token not in task.text and re.search(r"Authorization: Basic .*\[MASKED\]", task.text)
+    assert courser.stop() == 0
+    assert not courser.files_with(task.token)
+    # the next job of this commit asks nobody
+    start(courser, gitea)
+    asked = len(git.requests())
+    again = queue(gitea, git, repo, "      - uses: Actions/Checkout@v4\n      - run: echo again-$((0)) $(cat README)\n")
+    assert again.wait().result == "SUCCESS" and printed(again, "again") == ["one"], again.text
+    assert len(git.requests()) == asked
+
+
+REFUSED = [
+    ("ref: nothing", "config", 'there is no branch and no tag "nothing"'),
+    ("repository: boss/nothing", "config", "not found"),
+    ("token: wrong-token-0815, ref: main", "config", "authentication"),
+    ("github-server-url: 'http://127.0.0.1:9', repository: a/b", "infra", "Connection refused"),
+    ("path: ../elsewhere", "config", "is not below /builds/boss/demo"),
+    ("repository: nonsense", "config", "not of the form owner/name"),
+    ("lfs: true", "config", "lfs: files of Git LFS are not supported yet"),
+    ("sparse-checkout: dir", "config", "sparse-checkout is not supported yet"),
+]
+
+
+def test_what_cannot_be_checked_out(gitea, courser, git, repo):
+    start(courser, gitea, get_sources_timeout="3s")
+    tasks = [queue(gitea, git, repo, f"      - uses: actions/checkout@v4\n        with: {{{inputs}}}\n"
+                                     "      - run: echo never\n      - if: always()\n        run: echo always-$((0)) on\n")
+             for inputs, _, _ in REFUSED]
+    for task, (_, fault, words) in zip(tasks, REFUSED):
+        assert task.wait(40).result == "FAILURE" and words in task.text, task.text
+        assert f"Fault: {fault}" in task.lines and printed(task, "always") == ["on"], task.text
+        assert [s["result"] for s in task.steps] == ["RESULT_FAILURE", "RESULT_SKIPPED", "RESULT_SUCCESS"]
