@@ -29,6 +29,7 @@ def test_a_job_gets_what_waits_and_the_next_one_too(gitlab, courser, snooze, as_
     assert roles(courser, "worker") == [first]
     (second,) = until(lambda: waiting(courser), message="another worker waits")
     kill(second)
+    until(lambda: not Path(f"/proc/{second}").exists(), message="its end is known")
     ended(gitlab.queue(script=["echo without"]))
     until(lambda: waiting(courser) not in ([], [second]), message="another worker waits")
     job.cancel(graceful=False)
