@@ -50,6 +50,8 @@ int joblog_masks(struct joblog *l, const struct redact_set *masks, struct err *e
 int joblog_open(struct joblog *l, struct joblog_stream *s, enum trace_kind kind, struct err *e)
 {
 	stream_init(l, s, TRACE_JOB, kind);
+	s->next = l->open;
+	l->open = s;
 	(void)e;
 	return 0;
 }
@@ -79,6 +81,15 @@ static int pass_on(struct joblog_stream *s, struct err *e)
 	return r;
 }
 
+int joblog_masks_more(struct joblog *l, const struct redact_set *masks, struct err *e)
+{
+	for (struct joblog_stream *s = l->open; s; s = s->next)
+		if (s->redactor &&
+		    (redactor_switch(s->redactor, masks, &s->masked, e) < 0 || pass_on(s, e) < 0))
+			return -1;
+	return joblog_masks(l, masks, e);
+}
+
 int joblog_write(struct joblog_stream *s, const char *p, size_t n, struct err *e)
 {
 	if (!s->redactor) /* most jobs say nothing on one of their two pipes */
@@ -96,6 +107,11 @@ int joblog_close(struct joblog_stream *s, bool cut, struct err *e)
 		r = pass_on(s, e);
 	if (r == 0)
 		r = trace_flush(&s->trace, true, e);
+	for (struct joblog_stream **at = &s->log->open; *at; at = &(*at)->next)
+		if (*at == s) {
+			*at = s->next;
+			break;
+		}
 	stream_done(s);
 	return r;
 }

@@ -18,7 +18,8 @@ struct joblog_stream {
 	struct redactor *redactor;
 	struct trace_stream trace;
 	struct buf masked;
-	char last_command[128]; /* the last "$ …" that the script's frame showed; "" none */
+	struct joblog_stream *next; /* of those that are open */
+	char last_command[128];     /* the last "$ …" that the script's frame showed; "" none */
 };
 
 struct joblog {
@@ -27,6 +28,7 @@ struct joblog {
 	struct trace *trace;
 	struct journal *journal;
 	bool sections;
+	struct joblog_stream *open;
 	struct joblog_stream own;
 	struct err broken;        /* the first error of the journal: a full disk ends the job */
 	const char *open_section; /* name of the section that is open, NULL none */
@@ -39,6 +41,11 @@ void joblog_done(struct joblog *l) __attribute__((nonnull));
 
 /* From now on every stream that is opened, and the runner's own, masks these. */
 int joblog_masks(struct joblog *l, const struct redact_set *masks, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* As joblog_masks with what redact_set_more made of the set that is in use: streams that are open mask these too,
+ * from the next byte on. The old set is no longer used. */
+int joblog_masks_more(struct joblog *l, const struct redact_set *masks, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* A stream of the job's output: opened for a step, closed at its end. cut: the step was ended by

@@ -15,6 +15,7 @@
  * step_start  name index            a workflow's step begins: its number, from 0
  * step_end    name index code result  success, failure, cancelled or skipped
  * output      name value more       of a workflow job; with more the next record continues the value
+ * remark      severity file line column title text  an annotation of a workflow's step
  * skipped                           the workflow job's condition does not hold
  * note        text                  something an operator should know
  * usage       by memory cpu_us processes (executor/usage.h; 0: not known)

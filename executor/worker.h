@@ -19,6 +19,7 @@
 #include "executor/verdict.h"
 #include "executor/worker_box.h"
 #include "executor/worker_image.h"
+#include "executor/worker_masks.h"
 
 /* Why the job's script is to end; the first reason counts, a harder one replaces a softer one. */
 enum stop { STOP_NONE, STOP_SCRIPT_TIMEOUT, STOP_CANCEL, STOP_TIMEOUT, STOP_ABORT, STOP_INTERRUPT };
@@ -35,6 +36,7 @@ struct worker {
 	struct journal journal;
 	struct trace *trace;
 	struct redact_set *masks;
+	const struct mask *added; /* worker_masks.h */
 	struct joblog log;
 	struct verdict verdict;
 
@@ -104,8 +106,6 @@ int worker_prepare(struct worker *w) __attribute__((nonnull, warn_unused_result)
 int worker_secrets(struct worker *w) __attribute__((nonnull, warn_unused_result));
 /* Have everything that was lent to the job revoked. */
 void worker_secrets_leave(struct worker *w) __attribute__((nonnull));
-/* Rebuild what the log masks from the variables as they are now. */
-int worker_masks(struct worker *w, struct err *e) __attribute__((nonnull, warn_unused_result));
 int worker_sources(struct worker *w) __attribute__((nonnull, warn_unused_result));
 /* In place of the steps of a script: those of a workflow. */
 int worker_workflow(struct worker *w) __attribute__((nonnull, warn_unused_result));

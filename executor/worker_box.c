@@ -14,7 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
-enum { MEASURE_MS = 1000, END_MS = 5000, WIPE_MS = 60000 };
+enum { OPEN_MS = 10000, MEASURE_MS = 1000, END_MS = 5000, WIPE_MS = 60000 };
 
 static struct worker_box *of_source(struct source *s)
 {
@@ -90,13 +90,17 @@ static void take_opened(struct worker_box *b, const struct sandbox_event *ev, st
 	snprintf(b->opened.error, sizeof b->opened.error, "%s", ev->text);
 }
 
+/* hear_opened may have heard what the loop has seen: a message is not waited for. */
 static void init_ready(struct source *s, uint32_t events)
 {
 	struct worker_box *b = of_source(s);
+	struct pollfd p = { .fd = s->fd, .events = POLLIN };
 	struct sandbox_event ev;
 	struct err e = { 0 };
-	automsg m;
 	(void)events;
+	if (poll(&p, 1, 0) == 0)
+		return;
+	automsg m;
 	int r = sandbox_init_hear(s->fd, &m, &ev, &e);
 	if (r > 0)
 		take_event(b, &ev);
@@ -241,6 +245,20 @@ int worker_box_files_wait(struct worker *w, struct err *e)
 	return w->box.dead ? err_set(e, EPIPE, "sandbox: its init has ended") : 0;
 }
 
+/* Nothing but init is heard: this is called while output is read. */
+static int hear_opened(struct worker_box *b, struct err *e)
+{
+	struct pollfd p = { .fd = b->init, .events = POLLIN };
+	while (!b->opened.answered && !b->dead) {
+		int r = poll(&p, 1, OPEN_MS);
+		if (r == 0)
+			return err_set(e, ETIMEDOUT, "sandbox: its init does not answer");
+		if (r > 0)
+			init_ready(&b->src, EPOLLIN);
+	}
+	return b->dead ? err_set(e, EPIPE, "sandbox: its init has ended") : 0;
+}
+
 int worker_box_read(struct worker *w, const char *dir, const char *path, struct buf *out,
 		    struct err *e)
 {
@@ -248,15 +266,14 @@ int worker_box_read(struct worker *w, const char *dir, const char *path, struct 
 	struct stat st;
 	b->opened.answered = false;
 	b->opened.fd = -1;
-	if (sandbox_init_open(b->init, dir, path, e) < 0 ||
-	    wait_flag(w, &b->opened.answered, STOP_ABORT, e) < 0)
+	if (sandbox_init_open(b->init, dir, path, e) < 0 || hear_opened(b, e) < 0)
 		return -1;
 	autofd fd = fd_take(&b->opened.fd);
 	if (fd < 0)
 		return err_set(e, b->opened.code, "%s", b->opened.error);
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "%s", path);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode)) /* it may block, or be endless */
 		return err_set(e, EINVAL, "%s: not a regular file", path);
 	return fd_read_all(fd, out, e) < 0 ? err_wrap(e, "%s", path) : 0;
 }

@@ -5,10 +5,13 @@
 #ifndef EXECUTOR_WORKER_FLOW_H
 #define EXECUTOR_WORKER_FLOW_H
 
+#include "executor/annotation.h"
+#include "executor/problem_matcher.h"
 #include "executor/uses.h"
 #include "executor/worker_action.h"
 #include "executor/worker_step.h"
 #include "executor/workflow.h"
+#include "executor/workflow_command.h"
 
 /* How a step, or what it consists of, ended. code 0 with nothing else: well. */
 struct flow_end {
@@ -20,8 +23,12 @@ struct flow_end {
 
 struct flow {
 	struct worker *w;
-	struct workflow x; /* the job's scope */
-	unsigned serial;   /* of the last process: names of files */
+	struct workflow x;                 /* the job's scope */
+	unsigned serial;                   /* of the last process: names of files */
+	unsigned masks;                    /* values that steps had masked */
+	struct problem_matchers *matchers; /* NULL until the first */
+	unsigned remarks[ANNOTATION_ERROR + 1];
+	char remark[200]; /* the first error that the step of the job remarked; "" none */
 };
 
 /* A step under way; the texts are evaluated. */
@@ -57,6 +64,22 @@ int flow_steps_run(struct flow *f, struct workflow *x, const struct flow_steps *
 /* What went wrong, unless something did before: said to the log, kept in the step's end. */
 void flow_fail(struct flow_step *s, enum ending ending, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4), nonnull));
+
+/* What a process says in its output (worker_flow_commands.c). */
+struct flow_commands {
+	struct flow_step *s;
+	struct workflow_commands parse;
+	struct arena lines; /* of one command */
+	struct output_reader reader;
+};
+void flow_commands_init(struct flow_commands *c, struct flow_step *s) __attribute__((nonnull));
+void flow_commands_done(struct flow_commands *c) __attribute__((nonnull));
+
+/* A remark about a place: counted, in the journal, the first error in the verdict. */
+int flow_remark(struct flow *f, const struct annotation *a, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+/* "3 errors, 1 warning", said at the job's end if there are any. */
+void flow_remarks_say(struct flow *f) __attribute__((nonnull));
 
 /* A process of a step: its files of the runner's are made before and read after it. */
 struct flow_command {

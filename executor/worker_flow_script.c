@@ -117,7 +117,12 @@ int flow_process(struct flow_step *s, const struct flow_command *c, struct err *
 		.timeout_ms = left,
 		.until = s->x->all->cancelled ? STOP_TIMEOUT : STOP_CANCEL,
 	};
-	if (worker_step_run(s->f->w, &p, &why) < 0)
+	struct flow_commands commands;
+	flow_commands_init(&commands, s);
+	p.reader = &commands.reader;
+	int r = worker_step_run(s->f->w, &p, &why);
+	flow_commands_done(&commands);
+	if (r < 0)
 		return not_started(s, &why, e);
 	judge(s, &p);
 	return flow_state_end(s, e);

@@ -100,6 +100,8 @@ static int set_limit(struct flow_step *s, struct err *e)
 /* In front of the condition: it sees the step's env. */
 static int begin(struct flow_step *s, struct err *e)
 {
+	if (s->depth == 0)
+		s->f->remark[0] = '\0';
 	s->outputs = expr_object_new(s->x->a, e);
 	s->state = s->outputs ? expr_object_new(s->x->a, e) : NULL;
 	s->title = "";
@@ -142,7 +144,8 @@ static void blame(struct flow_step *s)
 	if (v->ending == ENDING_SUCCESS)
 		verdict_set(v, s->end.ending, "%s", s->end.what);
 	v->exit_code = s->end.ending == ENDING_SCRIPT ? s->end.code : 0;
-	verdict_evidence(v, "step %zu: %s", s->index + 1, s->title);
+	verdict_evidence(v, "step %zu: %s%s%s", s->index + 1, s->title, *s->f->remark ? "; " : "",
+			 s->f->remark);
 }
 
 /* What its end means for its scope. */

@@ -7,6 +7,7 @@
 #include "executor/flags.h"
 #include "executor/vars_default.h"
 #include "executor/worker_action.h"
+#include "executor/worker_masks.h"
 #include "protocol/job_workflow.h"
 
 #include <stdio.h>
@@ -171,68 +172,6 @@ static int build_vars(struct worker *w, struct err *e)
 	if (!w->warnings || vars_resolve(w->vars, e) < 0 || worker_image_name(w, e) < 0)
 		return -1;
 	return w->image.name[0] ? set_image(w, e) : 0;
-}
-
-/* --- masks -------------------------------------------------------------------------------------- */
-
-static int add_mask(void *set, const char *p, size_t n, struct err *e)
-{
-	return redact_set_add(set, "a masked variable", p, n, e);
-}
-
-/* A secret whole, and line by line where it has several: tools show it so. */
-static int add_lines(struct redact_set *set, const char *value, struct err *e)
-{
-	const char *what = "a secret of the job";
-	if (redact_set_add(set, what, value, strlen(value), e) < 0)
-		return -1;
-	for (const char *s = value; strchr(value, '\n') && *s; s += *s == '\n') {
-		size_t n = strcspn(s, "\n");
-		if (redact_set_add(set, what, s, n, e) < 0)
-			return -1;
-		s += n;
-	}
-	return 0;
-}
-
-/* What the forge itself gave with the job. */
-static int mask_job(const struct job *j, struct redact_set *set, struct err *e)
-{
-	int r = redact_set_add(set, "the job token", j->token, strlen(j->token), e);
-	for (size_t i = 0; r == 0 && i < j->ndependencies; i++)
-		r = redact_set_add(set, "the token of a needed job", j->dependencies[i].token,
-				   strlen(j->dependencies[i].token), e);
-	for (size_t i = 0; r == 0 && i < j->nmasks; i++)
-		r = add_lines(set, j->masks[i], e);
-	for (size_t i = 0; r == 0 && i < j->ncredentials; i++)
-		if (j->credentials[i].password[0])
-			r = redact_set_add(set, "a registry's password", j->credentials[i].password,
-					   strlen(j->credentials[i].password), e);
-	for (size_t i = 0; r == 0 && i < j->nmask_prefixes; i++)
-		r = redact_set_prefix(set, j->mask_prefixes[i], e);
-	return r;
-}
-
-/* What the log must never show, before its first byte. Replaces the set that was in use. */
-int worker_masks(struct worker *w, struct err *e)
-{
-	struct redact_set *set = redact_set_new(NULL, e);
-	if (!set)
-		return -1;
-	int r = w->job ? mask_job(w->job, set, e) : 0;
-	if (r == 0 && w->vars)
-		r = vars_masked(w->vars, add_mask, set, e);
-	if (r == 0)
-		r = redact_set_build(set, e);
-	if (r == 0)
-		r = joblog_masks(&w->log, set, e);
-	if (r < 0) {
-		redact_set_free(set);
-		return -1;
-	}
-	redact_set_free(w->masks);
-	w->masks = set;
-	return 0;
 }
 
 /* --- the first lines ---------------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ struct pump {
 	struct source src;
 	struct step *step;
 	struct joblog_stream stream;
+	struct output_lines lines;
 	bool open;
 };
 
@@ -73,7 +74,8 @@ static void pump_close(struct pump *p, bool cut)
 	loop_unwatch(p->step->w->loop, &p->src);
 	fd_close(&p->src.fd);
 	p->open = false;
-	if (joblog_close(&p->stream, cut, &e) < 0 || joblog_commit(&p->step->w->log, &e) < 0)
+	if ((p->step->spec->reader && output_lines_close(&p->lines, &e) < 0) ||
+	    joblog_close(&p->stream, cut, &e) < 0 || joblog_commit(&p->step->w->log, &e) < 0)
 		break_off(p->step, &e);
 	look_done(p->step);
 }
@@ -82,6 +84,17 @@ static void note_command(struct step *s, const struct joblog_stream *stream)
 {
 	if (stream->last_command[0])
 		memcpy(s->spec->last_command, stream->last_command, sizeof s->spec->last_command);
+}
+
+int worker_step_write(void *to, const char *p, size_t n, struct err *e)
+{
+	return joblog_write(to, p, n, e);
+}
+
+static int pump_write(struct pump *p, size_t n, struct err *e)
+{
+	return p->step->spec->reader ? output_lines_write(&p->lines, chunk, n, e)
+				     : joblog_write(&p->stream, chunk, n, e);
 }
 
 static void pump_ready(struct source *src, uint32_t events)
@@ -97,7 +110,7 @@ static void pump_ready(struct source *src, uint32_t events)
 		pump_close(p, s->sent == SIGKILL);
 		return;
 	}
-	if (joblog_write(&p->stream, chunk, (size_t)n, &e) < 0 || joblog_commit(&s->w->log, &e) < 0)
+	if (pump_write(p, (size_t)n, &e) < 0 || joblog_commit(&s->w->log, &e) < 0)
 		break_off(s, &e);
 	note_command(s, &p->stream);
 	if (!s->quiet.set)
@@ -110,7 +123,9 @@ static void quiet_passed(struct timer *t)
 	struct err e = { 0 };
 	struct pump *pumps[] = { &s->out, &s->err };
 	for (size_t i = 0; i < 2; i++)
-		if (pumps[i]->open && trace_flush(&pumps[i]->stream.trace, false, &e) < 0)
+		if (pumps[i]->open &&
+		    ((s->spec->reader && output_lines_quiet(&pumps[i]->lines, &e) < 0) ||
+		     trace_flush(&pumps[i]->stream.trace, false, &e) < 0))
 			break_off(s, &e);
 	if (joblog_commit(&s->w->log, &e) < 0)
 		break_off(s, &e);
@@ -131,6 +146,8 @@ static int pump_open(struct step *s, struct pump *p, enum trace_kind kind, int *
 		fd_close(&p->src.fd);
 		return -1;
 	}
+	if (s->spec->reader)
+		output_lines_init(&p->lines, s->spec->reader, &p->stream);
 	p->open = true;
 	return 0;
 }

@@ -2,6 +2,7 @@
 #ifndef EXECUTOR_WORKER_STEP_H
 #define EXECUTOR_WORKER_STEP_H
 
+#include "executor/output_lines.h"
 #include "executor/worker.h"
 
 struct worker_step {
@@ -15,12 +16,18 @@ struct worker_step {
 	const char *script, *const *argv, *cwd;
 	const char *suffix; /* of the script's file name; NULL none */
 	const struct vars *vars;
-	bool hooks; /* the operator's pre_build and post_build scripts belong to it */
+	const struct output_reader
+		*reader; /* of its output; `to` is a struct joblog_stream; NULL none */
+	bool hooks;      /* the operator's pre_build and post_build scripts belong to it */
 	/* result */
 	int code; /* exit status, 128 + signal */
 	bool timed_out, stopped;
 	char last_command[128];
 };
+
+/* The write of an output_reader. */
+int worker_step_write(void *to, const char *p, size_t n, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
 
 /* Run it to its end. 0: it ran, see the result; -1: it could not be run: ENOEXEC when it could not be
  * started within, E2BIG when its environment is too large. */

@@ -67,6 +67,8 @@ int worker_workflow(struct worker *w)
 	if (worker_uses_prepare(w) < 0)
 		return -1;
 	int r = write_event(w, &f.x, &e) < 0 ? -1 : run_all(&f, &e);
+	flow_remarks_say(&f);
+	problem_matchers_free(f.matchers);
 	if (w->stop)
 		worker_stop_verdict(w);
 	if (r < 0)

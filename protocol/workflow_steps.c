@@ -17,20 +17,6 @@ int workflow_check_shell(struct workflow_reading *r, const struct yaml_node *at,
 	return workflow_refuse(r, at, "a shell other than bash and sh is not supported yet");
 }
 
-/* Commands of the runner's that a script would find missing: better told before it runs. */
-static const struct workflow_refused words[] = {
-	{ "add-mask", "the command `::add-mask::` is not supported yet" },
-	{ "set-output", "the command `::set-output::` is not supported yet" },
-};
-
-static int refuse_words(struct workflow_reading *r, const struct yaml_node *run)
-{
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (strstr(run->text, words[i].key) && workflow_refuse(r, run, words[i].why) < 0)
-			return -1;
-	return 0;
-}
-
 /* --- steps -------------------------------------------------------------------------------------- */
 
 struct text_row {
@@ -71,7 +57,7 @@ static int take_step(struct workflow_reading *r, const struct yaml_node *v, stru
 		return workflow_fail(r, v,
 				     ret->run.line ? "a step has `run:` or `uses:`, not both"
 						   : "a step needs `run:` or `uses:`");
-	return ret->run.line ? refuse_words(r, yaml_get(v, "run")) : 0;
+	return 0;
 }
 
 int workflow_take_steps(struct workflow_reading *r, const struct yaml_node *list,

@@ -137,3 +137,72 @@ def test_contexts(home):
     assert output(task, 0) == [f"{arch} Linux /tmp /builds/boss/demo", "false 1 w here", f"here w 0 {arch} no",
                                "boss /actions_pipeline/ none"], task.text
     assert arch in ("X64", "ARM64") and output(task, 2) == ["failure success success"]
+
+
+# --- commands ---------------------------------------------------------------------------------------------------
+
+
+def test_commands_in_the_output(home):
+    task = home.steps(
+        script("echo ::set-output name=old::a%250Ab", "echo '  ::notice file=a.c,line=3,col=4::note'",
+               "sleep 0.1; echo '::warning::be careful' >&2; sleep 0.1", "echo '::error file=b.c,line=7,title=Bad::wrong%0Anext'; sleep 0.1",
+               "echo ::group::mine; echo in; echo ::endgroup::", "echo ::debug::hidden", "echo '##[set-output name=older;]x'",
+               "echo '::stop-commands::t0ken'; echo ::set-output name=old::no; echo '::t0ken::'; echo ::set-output name=new::yes",
+               "printf 'no end'", id="s"),
+        script("echo '${{ steps.s.outputs.old }}|${{ steps.s.outputs.older }}|${{ steps.s.outputs.new }}'"))
+    rows = output(task, 0)
+    assert rows == ["::notice::a.c:3:4: note", "##[warning]be careful", "##[error]b.c:7: Bad: wrong", "next", "::group::mine",
+                    "in", "::endgroup::",
+                    "::stop-commands::t0ken", "::set-output name=old::no", "::t0ken::", "no end"], rows
+    assert output(task, 1) == ["a%0Ab|x|yes"]
+    assert "Annotations: 1 error, 1 warning, 1 notice" in task.lines
+
+
+def test_masks_from_the_next_byte_on(home):
+    task = home.steps(
+        script("echo before-word-9", "echo ::add-mask::word-9", "echo after-word-9; sleep 0.1; echo err-word-9 >&2",
+               "printf '%s' wor; sleep 1.3; echo d-9.", "echo '::add-mask::two words%0Aof-lines'; echo two words, of-lines; echo word-9"),
+        "run: echo later word-9 of-lines", "name: name word-9\nrun: 'true'")
+    rows = output(task, 0)
+    assert rows == ["before-word-9", "after-[MASKED]", "err-[MASKED]", "[MASKED].", "[MASKED], [MASKED]", "[MASKED]"], rows
+    assert output(task, 1) == ["later [MASKED] [MASKED]"] and "::group::name [MASKED]" in task.lines
+
+
+def test_commands_that_cannot_be_carried_out(home):
+    task = home.steps(
+        "run: 'echo ::set-env name=A::1; echo on'", "if: always()\nrun: 'echo ::add-matcher::none.json'",
+        "if: always()\nenv: {ACTIONS_ALLOW_UNSECURE_COMMANDS: true}\nrun: 'echo ::set-env name=A::1; echo ::add-path::/there'",
+        "if: always()\nrun: echo $A ${PATH%%:*}", result="FAILURE")
+    assert results(task) == ["FAILURE", "FAILURE", "SUCCESS", "SUCCESS"], task.text
+    assert "set-env" in task.text and "on" in output(task, 0) and "##[error]add-matcher: none.json: " in task.text
+    assert output(task, 3) == ["1 /there"]
+
+
+MATCHER = """{"problemMatcher": [{"owner": "cc", "pattern": [{"regexp": "^(.+):(\\\\d+):(\\\\d+): (warning|error): (.*)$",
+  "file": 1, "line": 2, "column": 3, "severity": 4, "message": 5}]}]}"""
+
+
+def test_problem_matchers(home):
+    task = home.steps(
+        script(f"echo '{MATCHER.splitlines()[0]}' > m.json", f"echo '{MATCHER.splitlines()[1]}' >> m.json",
+               "echo ::add-matcher::m.json", "echo src/a.c:3:4: error: no such thing", "echo fine"),
+        script("echo 'b.c:1:2: warning: odd' >&2; sleep 0.1", "echo ::remove-matcher owner=cc::", "echo c.c:1:1: error: unseen; exit 2"),
+        result="FAILURE")
+    assert output(task, 0)[:2] == ["##[error]src/a.c:3:4: error: no such thing", "fine"], task.text
+    assert output(task, 1)[:2] == ["##[warning]b.c:1:2: warning: odd", "c.c:1:1: error: unseen"]
+    assert "Annotations: 1 error, 1 warning" in task.lines
+
+
+def test_an_error_is_evidence(home):
+    task = home.steps("run: 'echo ::error file=x.c::it is broken; exit 7'", result="FAILURE")
+    assert "Evidence: step 1: Run echo ::error file=x.c::it is broken; exit 7; x.c: it is broken" in task.lines
+
+
+def test_output_streams_while_it_is_looked_at(home):
+    """A line that does not end is shown after a while; one that may be a command is not."""
+    task = home.gitea.queue("jobs:\n  a:\n    runs-on: linux\n    steps:\n      - run: |\n"
+                            "          printf 'progress'; sleep 1.3; printf ' ::add-mask'; sleep 1.1; echo '::x'\n"
+                            "          printf '::add-mask'; sleep 1.1; echo '::hush-now'; echo hush-now\n")
+    task.wait_row("progress", 4)
+    assert task.result is None
+    assert task.wait().result == "SUCCESS" and "".join(output(task, 0)) == "progress ::add-mask::x[MASKED]", task.text

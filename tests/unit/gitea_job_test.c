@@ -152,8 +152,6 @@ static const struct bad_row refused[] = {
 	  "line 1, column 36: a shell other than bash and sh is not supported yet" },
 	{ "jobs: {a: {timeout-minutes: '${{ 1 }}', steps: [{run: x}]}}",
 	  "line 1, column 29: timeout-minutes of a job is not a whole number: not supported yet" },
-	{ "jobs: {a: {steps: [{run: 'echo ::add-mask::x'}]}}",
-	  "line 1, column 26: the command `::add-mask::` is not supported yet" },
 };
 
 START_TEST(what_is_not_run_has_a_place)
