@@ -12,6 +12,7 @@
 #include "executor/worker_step.h"
 #include "executor/workflow.h"
 #include "executor/workflow_command.h"
+#include "executor/workflow_value.h"
 
 /* How a step, or what it consists of, ended. code 0 with nothing else: well. */
 struct flow_end {

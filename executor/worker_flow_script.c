@@ -3,37 +3,13 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "executor/shell_row.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { FLAGS = VAR_PUBLIC | VAR_RAW };
-
-struct shell_row {
-	const char *name;
-	const char *argv[8]; /* ended by NULL; "{0}" is the script */
-	const char *shown;
-};
-
-static const struct shell_row shells[] = {
-	{ "", { "bash", "-e", "{0}" }, "bash -e {0}" },
-	{ "bash",
-	  { "bash", "--noprofile", "--norc", "-eo", "pipefail", "{0}" },
-	  "bash --noprofile --norc -eo pipefail {0}" },
-	{ "sh", { "sh", "-e", "{0}" }, "sh -e {0}" },
-};
-
-/* In an image there may be no bash: as GitHub does it there. */
-static const struct shell_row *shell_find(const struct worker *w, const char *name)
-{
-	if (!*name && w->image.name[0])
-		name = "sh";
-	for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
-		if (strcmp(shells[i].name, name) == 0)
-			return &shells[i];
-	return NULL;
-}
 
 /* --- a process ---------------------------------------------------------------------------------- */
 
@@ -163,33 +139,46 @@ static const char *title_of(struct flow_step *s, const char *text, struct err *e
 	return arena_printf(s->x->a, e, "Run %.*s", (int)strcspn(text, "\n"), text);
 }
 
-int flow_script_run(struct flow_step *s, struct err *e)
+/* What the step itself says, or else the job's defaults; an action's steps have none. NULL with e set. */
+static const char *own_or(struct flow_step *s, const struct job_text *own,
+			  const struct job_text *otherwise, struct err *e)
+{
+	return workflow_text(s->x, s->depth ? own : either(own, otherwise), e);
+}
+
+struct script {
+	const char *text, *directory;
+	struct shell_row shell;
+};
+
+static int evaluate(struct flow_step *s, struct script *ret, struct err *e)
 {
 	const struct job_run *j = s->job;
 	const struct job_workflow *flow = s->x->job;
+	const char *shell = own_or(s, &j->shell, &flow->shell, e);
+	if (!shell || shell_find(shell, s->f->w->image.name[0], s->x->a, &ret->shell, e) < 0)
+		return -1;
+	ret->text = workflow_text(s->x, &j->run, e);
+	ret->directory = ret->text ? own_or(s, &j->directory, &flow->directory, e) : NULL;
+	ret->directory = ret->directory ? directory_of(s, ret->directory, e) : NULL;
+	return ret->directory ? 0 : -1;
+}
+
+int flow_script_run(struct flow_step *s, struct err *e)
+{
+	struct script script;
 	struct err why = { 0 };
-	bool inner = s->depth > 0; /* an action's steps have no defaults */
-	const char *text = workflow_text(s->x, &j->run, &why), *shell, *directory;
-	shell = text ? workflow_text(s->x, inner ? &j->shell : either(&j->shell, &flow->shell),
-				     &why)
-		     : NULL;
-	directory = shell ? workflow_text(s->x,
-					  inner ? &j->directory
-						: either(&j->directory, &flow->directory),
-					  &why)
-			  : NULL;
-	const struct shell_row *row = directory ? shell_find(s->f->w, shell) : NULL;
-	if (directory && !row)
-		err_set(&why, EINVAL, "the shell \"%.80s\" is not supported yet", shell);
-	if (!row) {
+	if (evaluate(s, &script, &why) < 0) {
 		flow_fail(s, ENDING_CONFIG, "%s", why.msg);
 		return 0;
 	}
-	directory = directory_of(s, directory, e);
-	s->title = *s->title ? s->title : title_of(s, text, e);
-	if (!directory || !s->title)
+	s->title = *s->title ? s->title : title_of(s, script.text, e);
+	const char *text = s->title ? arena_printf(s->x->a, e, "%s%s%s", script.shell.before,
+						   script.text, script.shell.after)
+				    : NULL;
+	if (!text)
 		return -1;
-	show(s, text, row->shown);
-	struct flow_command c = { row->argv, text, "", directory };
+	show(s, script.text, script.shell.shown);
+	struct flow_command c = { script.shell.argv, text, script.shell.suffix, script.directory };
 	return flow_process(s, &c, e);
 }

@@ -264,14 +264,29 @@ static void script_file(const char *step, const char *suffix, char *out)
 	snprintf(out + n, SCRIPT_NAME - n, "%s", suffix ? suffix : "");
 }
 
+/* text with path in place of each "{0}". NULL with e set. */
+static const char *with_path(const struct step *s, const char *text, const char *path,
+			     struct err *e)
+{
+	const char *at = strstr(text, "{0}");
+	if (!at)
+		return text;
+	const char *rest = with_path(s, at + 3, path, e);
+	return rest ? arena_printf(&s->w->arena, e, "%.*s%s%s", (int)(at - text), text, path, rest)
+		    : NULL;
+}
+
 /* The step's own command with the script's path in it, or the usual one. */
 static int command(const struct step *s, const char *path, const char **argv, struct err *e)
 {
 	const char *const *given = s->spec->argv;
 	if (!given)
 		return worker_command(s->w, path, argv, e);
-	for (size_t i = 0; given[i] && i < SANDBOX_ARGS; i++)
-		argv[i] = strcmp(given[i], "{0}") == 0 ? path : given[i];
+	for (size_t i = 0; given[i] && i < SANDBOX_ARGS; i++) {
+		argv[i] = s->spec->script ? with_path(s, given[i], path, e) : given[i];
+		if (!argv[i])
+			return -1;
+	}
 	return 0;
 }
 
@@ -376,7 +391,7 @@ int worker_step_run(struct worker *w, struct worker_step *spec, struct err *e)
 	pump_close(&s.out, true);
 	pump_close(&s.err, true);
 	if (r < 0)
-		return err_wrap(e, "step %s", spec->name);
+		return spec->argv ? -1 : err_wrap(e, "step %s", spec->name);
 	return journal_event(&w->journal, e, "step_end", "name", spec->name, "code",
 			     str_num(num, (uint64_t)spec->code), NULL);
 }

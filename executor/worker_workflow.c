@@ -23,7 +23,7 @@ static int run_all(struct flow *f, struct err *e)
 	struct err why = { 0 };
 	struct flow_end end;
 	bool go = true;
-	if (workflow_condition(&f->x, &f->x.job->condition, &go, &why) < 0) {
+	if (workflow_job_condition(&f->x, &go, &why) < 0) {
 		verdict_set(&w->verdict, ENDING_CONFIG, "%s", why.msg);
 		go = false;
 	} else if (!go) {
@@ -49,6 +49,45 @@ static int write_event(struct worker *w, const struct workflow *x, struct err *e
 	return worker_box_files_wait(w, e);
 }
 
+/* timeout-minutes that had to be evaluated: from now on that long. */
+static int set_deadline(struct flow *f, struct err *e)
+{
+	struct worker *w = f->w;
+	uint64_t ms;
+	if (!f->x.job->timeout.line)
+		return 0;
+	if (workflow_timeout(&f->x, &f->x.job->timeout, &ms, e) < 0)
+		return -1;
+	struct job *copy = arena_new(&w->arena, struct job, e);
+	if (!copy)
+		return -1;
+	*copy = *w->job;
+	copy->timeout_s = ms < 1000 ? 1 : (unsigned)(ms / 1000);
+	w->job = copy;
+	if (ms)
+		loop_timer(w->loop, &w->deadline, ms);
+	return 0;
+}
+
+/* continue-on-error of the job: that it failed is said, and no more. */
+static void carry_on(struct flow *f)
+{
+	struct worker *w = f->w;
+	struct err why = { 0 };
+	bool on = false;
+	enum fault fault = verdict_fault(&w->verdict);
+	if (fault != FAULT_SCRIPT || workflow_flag(&f->x, &f->x.job->carry_on, &on, &why) < 0) {
+		if (why.code)
+			joblog_say(&w->log, SAY_ERROR, why.msg);
+		return;
+	}
+	if (!on)
+		return;
+	joblog_sayf(&w->log, SAY_WARNING, "The job has failed (%s), and continue-on-error is set",
+		    w->verdict.what);
+	w->verdict = (struct verdict){ 0 };
+}
+
 int worker_workflow(struct worker *w)
 {
 	struct err e = { 0 };
@@ -60,7 +99,8 @@ int worker_workflow(struct worker *w)
 		.runner_name = w->settings.runner_name,
 		.event_path = event ? event : "",
 	};
-	if (workflow_open(&f.x, w->job->workflow, &facts, &w->arena, &e) < 0) {
+	if (workflow_open(&f.x, w->job->workflow, &facts, &w->arena, &e) < 0 ||
+	    set_deadline(&f, &e) < 0) {
 		verdict_set(&w->verdict, ENDING_CONFIG, "%s", e.msg);
 		return -1;
 	}
@@ -71,6 +111,8 @@ int worker_workflow(struct worker *w)
 	problem_matchers_free(f.matchers);
 	if (w->stop)
 		worker_stop_verdict(w);
+	else
+		carry_on(&f);
 	if (r < 0)
 		verdict_set(&w->verdict, ENDING_INFRA, "%s", e.msg);
 	return w->verdict.ending == ENDING_SUCCESS ? 0 : -1;

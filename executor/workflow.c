@@ -2,6 +2,7 @@
 #include "executor/workflow.h"
 
 #include "executor/expr_json.h"
+#include "executor/workflow_value.h"
 
 #include <errno.h>
 #include <string.h>

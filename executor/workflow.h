@@ -33,6 +33,7 @@ struct workflow {
 	const struct expr_value *outer; /* env of the step that uses this action */
 	const char *place;              /* whose lines errors count: "the workflow" */
 	bool failed;                    /* a step of this scope */
+	bool unmet;                     /* a job that it needs did not succeed */
 };
 
 /* Read the contexts and the environments of workflow and job. -1 with e: the place, and what is wrong
@@ -57,6 +58,10 @@ const char *workflow_text(struct workflow *x, const struct job_text *t, struct e
 
 /* An `if:`. */
 int workflow_condition(struct workflow *x, const struct job_text *t, bool *ret, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* The `if:` of the job: it is about the jobs that it needs. */
+int workflow_job_condition(struct workflow *x, bool *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* A value that is true or false, "" is false: continue-on-error. */
@@ -96,24 +101,6 @@ int workflow_add_path(struct workflow *x, const char *directory, struct err *e)
 
 /* github.event as JSON. */
 int workflow_event(const struct workflow *x, struct buf *out, struct err *e)
-	__attribute__((nonnull, warn_unused_result));
-
-/* --- for the files of workflow*.c ------------------------------------------------------------------ */
-
-/* object.key = v, or text. v NULL: it could not be made, e says why. */
-int workflow_put(struct workflow *x, struct expr_value *object, const char *key,
-		 const struct expr_value *v, struct err *e)
-	__attribute__((nonnull(1, 2, 3, 5), warn_unused_result));
-int workflow_put_text(struct workflow *x, struct expr_value *object, const char *key,
-		      const char *text, struct err *e) __attribute__((nonnull, warn_unused_result));
-/* The member; null when there is none. object may be NULL. */
-const struct expr_value *workflow_get(const struct expr_value *object, const char *key)
-	__attribute__((nonnull(2), returns_nonnull));
-/* The context job as it is now. */
-int workflow_put_job(struct workflow *x, struct err *e)
-	__attribute__((nonnull, warn_unused_result));
-/* The environments of workflow and job. */
-int workflow_open_env(struct workflow *x, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 #endif

@@ -1,5 +1,5 @@
 /* Environments on top of each other: the context env, and what a step has. */
-#include "executor/workflow.h"
+#include "executor/workflow_value.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Texts with expressions in them, and what is made of their values. */
-#include "executor/workflow.h"
+#include "executor/workflow_value.h"
 
 #include <errno.h>
 #include <math.h>
@@ -13,7 +13,7 @@ static int status(void *arg, enum expr_status which, bool *ret, struct err *e)
 	bool cancelled = x->all->cancelled;
 	(void)e;
 	const bool rows[] = {
-		[EXPR_SUCCESS] = !x->failed && !cancelled,
+		[EXPR_SUCCESS] = !x->failed && !x->unmet && !cancelled,
 		[EXPR_FAILURE] = x->failed && !cancelled,
 		[EXPR_ALWAYS] = true,
 		[EXPR_CANCELLED] = cancelled,
@@ -61,6 +61,20 @@ int workflow_condition(struct workflow *x, const struct job_text *t, bool *ret, 
 	if (workflow_put_job(x, e) < 0)
 		return -1;
 	return expr_condition(&run, t->text, strlen(t->text), ret, e) < 0 ? place(x, t, e) : 0;
+}
+
+int workflow_job_condition(struct workflow *x, bool *ret, struct err *e)
+{
+	const struct expr_value *needs = workflow_get(x->contexts, "needs");
+	for (size_t i = 0; needs->kind == EXPR_OBJECT && i < needs->n; i++) {
+		const struct expr_value *v = workflow_get(needs->pairs[i].value, "result");
+		const char *result = v->kind == EXPR_STRING ? v->text : "";
+		x->failed = x->failed || strcmp(result, "failure") == 0;
+		x->unmet = x->unmet || strcmp(result, "success") != 0;
+	}
+	int r = workflow_condition(x, &x->job->condition, ret, e);
+	x->failed = x->unmet = false;
+	return r;
 }
 
 int workflow_flag(struct workflow *x, const struct job_text *t, bool *ret, struct err *e)

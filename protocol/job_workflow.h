@@ -41,8 +41,8 @@ struct job_context {
 };
 
 struct job_workflow {
-	const char *name;                 /* of the workflow; "" none */
-	struct job_text condition;        /* of the job */
+	const char *name;                             /* of the workflow; "" none */
+	struct job_text condition, timeout, carry_on; /* of the job */
 	struct job_text shell, directory; /* defaults.run, the job's before the workflow's */
 	struct job_env env[2];            /* the workflow's, the job's */
 	struct job_env outputs;

@@ -40,9 +40,6 @@ int workflow_take_text(struct workflow_reading *r, const struct yaml_node *map, 
 int workflow_take_map(struct workflow_reading *r, const struct yaml_node *map, const char *key,
 		      struct job_env *ret) __attribute__((nonnull(1, 3, 4), warn_unused_result));
 
-/* A shell: "", or one that steps can have. */
-int workflow_check_shell(struct workflow_reading *r, const struct yaml_node *at,
-			 const struct job_text *shell) __attribute__((nonnull, warn_unused_result));
 /* A list of steps, at most 256. */
 int workflow_take_steps(struct workflow_reading *r, const struct yaml_node *list,
 			const struct job_run **ret, size_t *ret_n)

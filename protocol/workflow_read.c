@@ -25,8 +25,7 @@ static int take_defaults(struct workflow_reading *r, const struct yaml_node *roo
 			workflow_member(levels[i], "defaults"), "run");
 		struct job_text shell, directory;
 		if (workflow_take_text(r, run, "shell", &shell) < 0 ||
-		    workflow_take_text(r, run, "working-directory", &directory) < 0 ||
-		    (shell.line && workflow_check_shell(r, run, &shell) < 0))
+		    workflow_take_text(r, run, "working-directory", &directory) < 0)
 			return -1;
 		r->w->shell = shell.line ? shell : r->w->shell;
 		r->w->directory = directory.line ? directory : r->w->directory;
@@ -34,18 +33,18 @@ static int take_defaults(struct workflow_reading *r, const struct yaml_node *roo
 	return 0;
 }
 
+/* What is no whole number of minutes is evaluated when the job runs. */
 static int take_timeout(struct workflow_reading *r, const struct yaml_node *job, unsigned *ret)
 {
-	const struct yaml_node *v = workflow_member(job, "timeout-minutes");
 	uint64_t minutes;
 	*ret = 0;
-	if (!v)
-		return 0;
-	if (v->kind >= YAML_LIST || !str_u64(v->text, MINUTES_MAX, &minutes) || !minutes)
-		return workflow_refuse(r, v,
-				       "timeout-minutes of a job is not a whole number: not "
-				       "supported yet");
-	*ret = (unsigned)minutes * 60;
+	if (workflow_take_text(r, job, "timeout-minutes", &r->w->timeout) < 0 ||
+	    workflow_take_text(r, job, "continue-on-error", &r->w->carry_on) < 0)
+		return -1;
+	if (str_u64(r->w->timeout.text, MINUTES_MAX, &minutes)) {
+		*ret = (unsigned)minutes * 60;
+		r->w->timeout = (struct job_text){ .text = "" };
+	}
 	return 0;
 }
 

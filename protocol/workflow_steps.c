@@ -6,19 +6,6 @@
 
 enum { RUNS_MAX = 256 };
 
-static const char *const shells[] = { "", "bash", "sh" };
-
-int workflow_check_shell(struct workflow_reading *r, const struct yaml_node *at,
-			 const struct job_text *shell)
-{
-	for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
-		if (strcmp(shells[i], shell->text) == 0)
-			return 0;
-	return workflow_refuse(r, at, "a shell other than bash and sh is not supported yet");
-}
-
-/* --- steps -------------------------------------------------------------------------------------- */
-
 struct text_row {
 	const char *key;
 	size_t to;
@@ -50,9 +37,6 @@ static int take_step(struct workflow_reading *r, const struct yaml_node *v, stru
 	    workflow_take_map(r, v, "with", &ret->with) < 0)
 		return -1;
 	ret->id = id.text;
-	const struct yaml_node *shell = workflow_member(v, "shell");
-	if (shell && workflow_check_shell(r, shell, &ret->shell) < 0)
-		return -1;
 	if ((ret->run.line != 0) == (ret->uses.line != 0))
 		return workflow_fail(r, v,
 				     ret->run.line ? "a step has `run:` or `uses:`, not both"

@@ -113,7 +113,7 @@ def test_conditions_and_failures(gitea, courser):
     ("    steps:\n      - run: echo\n      - uses: docker://alpine\n",
      "line 8, column 15: `uses: docker://alpine`: an image as an action is not supported yet"),
     ("    services:\n      db: {image: x}\n    steps:\n      - run: echo\n", "`services:` are not supported yet"),
-    ("    steps:\n      - run: print(1)\n        shell: python\n", "a shell other than bash and sh is not supported"),
+    ("    steps:\n      - run: print(1)\n        shell: cmd\n", "neither bash, sh, python, pwsh nor a command"),
     ("    steps:\n      - run: echo ${{ secrets.A \n", "line 7, column 14 of the workflow"),
     ("    steps:\n      - run: echo ${{ step.a.outputs.b }}\n", "step"),
     ("    steps:\n      - run: echo\n        if: ${{ nothing( }}\n", "line 8, column 13 of the workflow"),

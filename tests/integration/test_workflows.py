@@ -206,3 +206,41 @@ def test_output_streams_while_it_is_looked_at(home):
     task.wait_row("progress", 4)
     assert task.result is None
     assert task.wait().result == "SUCCESS" and "".join(output(task, 0)) == "progress ::add-mask::x[MASKED]", task.text
+
+
+# --- keys -------------------------------------------------------------------------------------------------------
+
+
+def test_shells(home):
+    task = home.steps(
+        "shell: python\nrun: |\n  import sys\n  print('py', sys.version_info[0], __file__)",
+        "shell: 'env X=\"a b\" bash -u {0}'\nrun: echo \"$X $-\"",
+        "shell: ${{ 'sh' }}\nrun: echo $0",
+        "shell: nothing-there {0}\nrun: x\ncontinue-on-error: ${{ github.job == 'a' }}",
+        "working-directory: /nowhere\nrun: x\nif: always()", "if: failure()\nrun: echo on", result="FAILURE")
+    assert output(task, 0) == ["py 3 /run/job/step_1.py"] and output(task, 1) == ["a b huB"], task.text
+    assert output(task, 2) == ["/run/job/step_3"] and "shell: env X=\"a b\" bash -u {0}" in task.rows_of(1)
+    assert results(task) == ["SUCCESS"] * 4 + ["FAILURE", "SUCCESS"]
+    assert "nothing-there" in output(task, 3)[0] and "/nowhere" in output(task, 4)[0]
+
+
+def test_times_that_are_evaluated(home):
+    task = home.job("    timeout-minutes: ${{ fromJSON('0.03') }}\n    steps:\n      - run: sleep 9\n"
+                    "        timeout-minutes: ${{ 1 / 0 }}\n", "FAILURE")
+    assert "column 26 of the workflow" in task.text
+    task = home.job("    timeout-minutes: ${{ fromJSON('0.03') }}\n    steps:\n      - run: sleep 9\n      - if: always()\n"
+                    "        run: echo never\n", "FAILURE")
+    assert "execution took longer than 1s seconds" in task.text and results(task) == ["CANCELLED", "SKIPPED"]
+
+
+def test_the_jobs_condition_is_about_its_needs(home):
+    needs = {"b": {"result": "RESULT_FAILURE"}}
+    home.job("    steps:\n      - run: echo\n", "SKIPPED", needs=needs)
+    task = home.job("    if: failure() && needs.b.result == 'failure'\n    steps:\n      - run: echo ${{ job.status }}\n", needs=needs)
+    assert output(task, 0) == ["success"]
+
+
+def test_a_job_that_continues_on_error(home):
+    task = home.job("    continue-on-error: ${{ github.ref_name == 'main' }}\n    steps:\n      - run: exit 3\n      - run: echo\n")
+    assert results(task) == ["FAILURE", "SKIPPED"]
+    assert "##[warning]The job has failed (exit status 3), and continue-on-error is set" in task.lines

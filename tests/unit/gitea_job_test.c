@@ -148,10 +148,6 @@ static const struct bad_row refused[] = {
 	  "line 1, column 22: `services:` are not supported yet" },
 	{ "jobs: {a: {uses: ./.gitea/workflows/b.yml}}",
 	  "line 1, column 18: `uses:` of a job (a reusable workflow) is not supported yet" },
-	{ "jobs: {a: {steps: [{run: x, shell: pwsh}]}}",
-	  "line 1, column 36: a shell other than bash and sh is not supported yet" },
-	{ "jobs: {a: {timeout-minutes: '${{ 1 }}', steps: [{run: x}]}}",
-	  "line 1, column 29: timeout-minutes of a job is not a whole number: not supported yet" },
 };
 
 START_TEST(what_is_not_run_has_a_place)

@@ -1,5 +1,5 @@
 /* What a workflow's texts mean: contexts, environments on top of each other, conditions. */
-#include "executor/workflow.h"
+#include "executor/workflow_value.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -28,6 +28,7 @@ static const struct job_pair of_job[] = {
 };
 static const struct job_workflow job = {
 	.name = "The workflow",
+	.condition = { .text = "" },
 	.env = { { top, 2 }, { of_job, 2 } },
 	.contexts = contexts,
 	.ncontexts = sizeof contexts / sizeof *contexts,
@@ -114,6 +115,28 @@ START_TEST(conditions_hold)
 	w.all->cancelled = r->cancelled;
 	ck_assert_msg(workflow_condition(&w, &t, &got, &e) == 0, "%s", e.msg);
 	ck_assert(got == r->want);
+}
+END_TEST
+
+/* The job's own is about what it needs. */
+START_TEST(the_condition_of_the_job)
+{
+	struct job_workflow other = job;
+	bool got = false;
+	ck_assert_int_eq(workflow_job_condition(&w, &got, &e), 0);
+	ck_assert(got);
+	const struct job_context bad[] = { contexts[0],
+					   { "needs", "{\"b\":{\"result\":\"failure\"}}" } };
+	other.contexts = bad;
+	other.ncontexts = 2;
+	other.env[0].n = other.env[1].n = 0;
+	other.condition.text = "";
+	ck_assert_int_eq(workflow_open(&w, &other, &facts, &arena, &e), 0);
+	ck_assert_int_eq(workflow_job_condition(&w, &got, &e), 0);
+	ck_assert(!got);
+	other.condition.text = "failure()";
+	ck_assert_int_eq(workflow_job_condition(&w, &got, &e), 0);
+	ck_assert(got && !w.failed);
 }
 END_TEST
 
@@ -266,6 +289,7 @@ int main(void)
 	tcase_add_loop_test(t, texts_are_evaluated, 0, ROWS(texts));
 	tcase_add_test(t, an_error_names_the_place);
 	tcase_add_loop_test(t, conditions_hold, 0, ROWS(conditions));
+	tcase_add_test(t, the_condition_of_the_job);
 	tcase_add_test(t, a_steps_own_environment_is_on_top);
 	tcase_add_test(t, environments_that_steps_add);
 	tcase_add_test(t, steps_are_seen_by_later_ones);
