@@ -24,12 +24,12 @@ else ifdef COV
 OPT := -O0 -g --coverage -DCOURSER_COVERAGE=1
 LDSAN := --coverage
 else
-OPT := -O2 -g -D_FORTIFY_SOURCE=3
+OPT := -O2 -g -D_FORTIFY_SOURCE=3 -ffunction-sections -fdata-sections
 endif
 CFLAGS ?=
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -I. -DVERSION='"$(VERSION)"' $(OPT) $(HARD) $(WARN) $(CFLAGS) \
 	-ffile-prefix-map=$(CURDIR)=. $(shell pkg-config --cflags $(PKGS))
-ALL_LDFLAGS := -Wl,-z,relro,-z,now -Wl,--as-needed $(LDSAN) $(LDFLAGS)
+ALL_LDFLAGS := -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN)$(COV),,-Wl,--gc-sections) $(LDSAN) $(LDFLAGS)
 
 # A file that ends in _main.c is the main of a role; every other file belongs to its folder's archive.
 FOLDERS := runner executor protocol sandbox base
