@@ -14,14 +14,17 @@ struct arena_block {
 	alignas(max_align_t) unsigned char data[];
 };
 
-enum { BLOCK_BYTES = 16 << 10 };
+/* Blocks grow with what is taken, so that little is left over and there are few of them. */
+enum { BLOCK_MIN = 4 << 10, BLOCK_MAX = 64 << 10 };
 
 static struct arena_block *block_with(struct arena *a, size_t n)
 {
 	struct arena_block *b = a->head;
 	if (b && b->cap - b->used >= n)
 		return b;
-	size_t cap = n > BLOCK_BYTES ? n : BLOCK_BYTES;
+	size_t cap = a->used / 4;
+	cap = cap < BLOCK_MIN ? BLOCK_MIN : cap < BLOCK_MAX ? cap : BLOCK_MAX;
+	cap = cap > n ? cap : n;
 	b = calloc(1, sizeof *b + cap);
 	if (!b)
 		return NULL;

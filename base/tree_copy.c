@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/fs.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -15,19 +16,19 @@ enum { DEPTH_MAX = 100, PIECE = 64 << 10 };
 struct copy {
 	unsigned depth;
 	bool no_clone; /* the file system does not share blocks */
+	char *piece;   /* of PIECE bytes */
 };
 
 static int copy_dir(struct copy *c, int from, int to, struct err *e);
 
 static int copy_bytes(struct copy *c, int in, int out, struct err *e)
 {
-	static char piece[PIECE];
 	ssize_t n;
 	if (!c->no_clone && ioctl(out, FICLONE, in) == 0)
 		return 0;
 	c->no_clone = true;
-	while ((n = read(in, piece, sizeof piece)) > 0)
-		if (fd_write_all(out, piece, (size_t)n, e) < 0)
+	while ((n = read(in, c->piece, PIECE)) > 0)
+		if (fd_write_all(out, c->piece, (size_t)n, e) < 0)
 			return -1;
 	return n < 0 ? err_sys(e, "read") : 0;
 }
@@ -111,6 +112,10 @@ static int copy_dir(struct copy *c, int from, int to, struct err *e)
 
 int fd_copy_tree(int from, int to, struct err *e)
 {
-	struct copy c = { 0 };
-	return copy_dir(&c, from, to, e);
+	struct copy c = { .piece = malloc(PIECE) };
+	if (!c.piece)
+		return err_set(e, ENOMEM, "out of memory");
+	int r = copy_dir(&c, from, to, e);
+	free(c.piece);
+	return r;
 }
