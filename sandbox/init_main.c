@@ -5,6 +5,7 @@
  * namespace.
  */
 #include "base/fd.h"
+#include "base/rest.h"
 #include "base/str.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/step.h"
@@ -138,7 +139,10 @@ static int serve_run(struct msg *m, struct err *e)
 	struct sandbox_event ev = { .what = SANDBOX_INIT_STARTED,
 				    .id = s.id,
 				    .pid = (uint32_t)pid };
-	return say(&ev, e);
+	if (say(&ev, e) < 0)
+		return -1;
+	rest(); /* until the step ends there is little to do */
+	return 0;
 }
 
 static int serve_signal(struct msg *m, struct err *e)
@@ -173,7 +177,7 @@ static int describe(int proc, const char *pid, char *out)
 
 static int serve_list(struct msg *m, struct err *e)
 {
-	static char text[LIST_BYTES + LINE_BYTES];
+	char text[LIST_BYTES + LINE_BYTES];
 	size_t at = 0;
 	if (msg_end(m, e) < 0)
 		return -1;

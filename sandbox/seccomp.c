@@ -32,26 +32,35 @@ static const struct seccomp_profile *find(const char *name)
 	return NULL;
 }
 
+/* As much of the program as there is. */
+static int keep(const struct seccomp_program *p, struct seccomp_filter *ret, struct err *e)
+{
+	struct sock_filter *copy = calloc(p->n, sizeof *copy);
+	if (!copy)
+		return err_set(e, ENOMEM, "out of memory");
+	memcpy(copy, p->at, p->n * sizeof *copy);
+	ret->program = (struct sock_fprog){ .len = (unsigned short)p->n, .filter = copy };
+	return 0;
+}
+
 int seccomp_build(const char *profile, enum seccomp_audit audit, struct seccomp_filter *ret,
 		  struct err *e)
 {
-	static struct seccomp_program p;
 	const struct seccomp_profile *table = find(profile);
 	if (!table)
 		return err_set(e, EINVAL, "no seccomp profile %s", profile);
-	p.n = 0;
-	p.refused = audit == SECCOMP_TOLD ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | EPERM;
-	seccomp_emit_head(&p, table->otherwise);
-	seccomp_emit_arguments(&p, table);
-	seccomp_emit_calls(&p, table);
-	if (p.n > SECCOMP_INSNS)
-		return err_set(e, E2BIG, "seccomp profile %s: %zu instructions", profile, p.n);
-	struct sock_filter *copy = calloc(p.n, sizeof *copy);
-	if (!copy)
+	struct seccomp_program *p = calloc(1, sizeof *p);
+	if (!p)
 		return err_set(e, ENOMEM, "out of memory");
-	memcpy(copy, p.at, p.n * sizeof *copy);
-	ret->program = (struct sock_fprog){ .len = (unsigned short)p.n, .filter = copy };
-	return 0;
+	p->refused = audit == SECCOMP_TOLD ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | EPERM;
+	seccomp_emit_head(p, table->otherwise);
+	seccomp_emit_arguments(p, table);
+	seccomp_emit_calls(p, table);
+	int r = p->n > SECCOMP_INSNS
+			? err_set(e, E2BIG, "seccomp profile %s: %zu instructions", profile, p->n)
+			: keep(p, ret, e);
+	free(p);
+	return r;
 }
 
 void seccomp_done(struct seccomp_filter *f)

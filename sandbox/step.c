@@ -1,6 +1,7 @@
 #include "sandbox/step.h"
 
 #include "base/fd.h"
+#include "base/pages.h"
 #include "base/str.h"
 
 #include <fcntl.h>
@@ -10,10 +11,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
-enum { CHILD_STACK = 64 << 10, COPY = 16 << 10 };
+enum { CHILD_STACK = 64 << 10 };
 
 /* What the child is given; it shares our memory until it execs, and says here why it could not. */
 struct start {
@@ -53,17 +53,13 @@ void step_done(struct step *s)
 	fd_close(&s->script);
 }
 
+/* What from holds, as it stands in the page cache. */
 static int copy(int from, int to, struct err *e)
 {
-	static char bytes[COPY];
-	off_t at = 0;
-	ssize_t n;
-	while ((n = pread(from, bytes, sizeof bytes, at)) > 0) {
-		if (fd_write_all(to, bytes, (size_t)n, e) < 0)
-			return -1;
-		at += n;
-	}
-	return n < 0 ? err_sys(e, "read") : 0;
+	autopages g = { 0 };
+	if (pages_map_file(&g, from, e) < 0)
+		return -1;
+	return g.p ? fd_write_all(to, g.p, g.size, e) : 0;
 }
 
 static bool name_ok(const char *name)
@@ -88,43 +84,19 @@ int step_write_file(const char *dir, const char *name, int memfd, mode_t mode, s
 	return copy(memfd, fd, e) < 0 ? err_wrap(e, "file %s", name) : 0;
 }
 
-/* Memory straight from the kernel, given back as a whole: init keeps no heap. */
-struct pages {
-	void *p;
-	size_t size;
-};
-
-static int pages_map(struct pages *g, size_t size, int fd, struct err *e)
-{
-	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_PRIVATE;
-	g->size = size;
-	g->p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (g->p != MAP_FAILED)
-		return 0;
-	g->p = NULL;
-	return err_sys(e, "memory");
-}
-
-static void pages_done(struct pages *g)
-{
-	if (g->p)
-		munmap(g->p, g->size);
-}
-#define autopages __attribute__((cleanup(pages_done))) struct pages
-
 /* Pointers to the strings in text[0..n), which ends with a '\0', as execve wants them. */
 static int list_env(struct pages *list, const struct pages *text, const char *home, struct err *e)
 {
 	char *p = text->p;
-	size_t n = p ? text->size : 0;
+	size_t n = text->size;
 	size_t count = 0;
 	if (n && p[n - 1] != '\0')
 		return err_set(e, EINVAL, "environment: does not end");
 	for (size_t i = 0; i < n; i++)
 		count += p[i] == '\0';
-	if (pages_map(list, (count + 2) * sizeof(char *), -1, e) < 0)
+	if (pages_map(list, (count + 2) * sizeof(char *), e) < 0)
 		return err_wrap(e, "environment");
-	char **env = list->p;
+	char **env = (char **)(void *)list->p;
 	for (size_t i = 0, at = 0; i < count; i++) {
 		env[i] = p + at;
 		if (strncmp(env[i], "HOME=", 5) == 0)
@@ -197,10 +169,9 @@ static int child(void *arg)
 static pid_t start(struct start *st, struct err *e)
 {
 	autopages stack = { 0 };
-	if (pages_map(&stack, CHILD_STACK, -1, e) < 0)
+	if (pages_map(&stack, CHILD_STACK, e) < 0)
 		return -1;
-	pid_t pid = clone(child, (char *)stack.p + CHILD_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD,
-			  st);
+	pid_t pid = clone(child, stack.p + CHILD_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, st);
 	if (pid < 0)
 		return err_sys(e, "start");
 	/* A child that failed is reaped like any other that is not a step. */
@@ -210,17 +181,13 @@ static pid_t start(struct start *st, struct err *e)
 pid_t step_start(const struct step *s, struct err *e)
 {
 	autopages text = { 0 }, list = { 0 };
-	struct stat st;
 	if (s->script >= 0 &&
 	    step_write_file(SANDBOX_SCRIPTS, s->script_name, s->script, 0700, e) < 0)
 		return -1;
-	if (fstat(s->env, &st) < 0)
-		return err_sys(e, "environment");
-	size_t n = st.st_size > 0 ? (size_t)st.st_size : 0;
-	if (n && pages_map(&text, n, s->env, e) < 0)
+	if (pages_map_file(&text, s->env, e) < 0)
 		return err_wrap(e, "environment");
 	if (list_env(&list, &text, s->home, e) < 0)
 		return -1;
-	struct start go = { .step = s, .env = list.p };
+	struct start go = { .step = s, .env = (char **)(void *)list.p };
 	return start(&go, e);
 }
