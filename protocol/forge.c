@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #if defined __aarch64__
@@ -24,10 +25,12 @@ int forge_request_header(struct forge_request *r, const char *name, const char *
 		return err_set(e, EINVAL, "%s: control bytes", name);
 	if (r->nheaders == FORGE_HEADERS)
 		return err_set(e, E2BIG, "%s: too many headers", name);
-	int n = snprintf(r->header[r->nheaders], FORGE_HEADER_MAX, "%s: %s", name, value);
-	if (n < 0 || n >= FORGE_HEADER_MAX)
+	if (strlen(name) + strlen(value) + sizeof ": " > FORGE_HEADER_MAX)
 		return err_set(e, E2BIG, "%s: too long", name);
-	r->nheaders++;
+	char *line;
+	if (asprintf(&line, "%s: %s", name, value) < 0)
+		return err_set(e, ENOMEM, "out of memory");
+	r->header[r->nheaders++] = line;
 	return 0;
 }
 
@@ -35,6 +38,9 @@ void forge_request_done(struct forge_request *r)
 {
 	buf_wipe(&r->url);
 	buf_wipe(&r->body);
-	explicit_bzero(r->header, sizeof r->header);
-	r->nheaders = 0;
+	while (r->nheaders) {
+		char *line = r->header[--r->nheaders];
+		explicit_bzero(line, strlen(line));
+		free(line);
+	}
 }

@@ -20,7 +20,7 @@ enum {
 struct forge_request {
 	const char *method; /* static */
 	struct buf url, body;
-	char header[FORGE_HEADERS][FORGE_HEADER_MAX];
+	char *header[FORGE_HEADERS]; /* heap: a request at rest is small */
 	unsigned nheaders;
 	uint64_t off, len; /* the region of the log that is the body; body is empty then */
 	unsigned timeout_ms, stall_ms;

@@ -5,6 +5,7 @@
 #include "protocol/gitea_identity.h"
 #include "protocol/gitea_value.h"
 #include "protocol/json.h"
+#include "protocol/json_room.h"
 #include "protocol/url.h"
 #include "protocol/workflow_read.h"
 
@@ -47,7 +48,7 @@ static int add_object(struct parsing *p, const char *name, const json_t *v)
 	const char *copy = arena_strdup(p->a, text ? text : "{}", p->e);
 	if (text) {
 		explicit_bzero(text, strlen(text));
-		free(text);
+		json_text_free(text);
 	}
 	return add_context(p, name, copy);
 }
@@ -265,7 +266,7 @@ static int fill(struct parsing *p, const json_t *task)
 	return add_contexts(p, task, &r) < 0 ? -1 : add_masks(p, task);
 }
 
-const struct job *gitea_job_parse(const char *text, size_t n, struct arena *a, struct err *e)
+static const struct job *parse(const char *text, size_t n, struct arena *a, struct err *e)
 {
 	struct parsing p = { .a = a, .e = e, .job = arena_new(a, struct job, e) };
 	json_auto_t *root = p.job ? json_read(text, n, TEXT_MAX, e) : NULL;
@@ -277,6 +278,14 @@ const struct job *gitea_job_parse(const char *text, size_t n, struct arena *a, s
 		return NULL;
 	}
 	return fill(&p, task) < 0 ? NULL : p.job;
+}
+
+const struct job *gitea_job_parse(const char *text, size_t n, struct arena *a, struct err *e)
+{
+	json_room_enter();
+	const struct job *job = parse(text, n, a, e);
+	json_room_leave();
+	return job;
 }
 
 /* --- markup ------------------------------------------------------------------------------------- */

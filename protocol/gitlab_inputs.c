@@ -5,7 +5,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { TEXT_MAX = 8 << 20, INPUTS_MAX = 1024 };
@@ -137,7 +136,7 @@ static int value_put(struct buf *out, const json_t *v, struct err *e)
 	if (!text)
 		return err_set(e, ENOMEM, "out of memory");
 	int r = buf_str(out, text, e);
-	free(text);
+	json_text_free(text);
 	return r;
 }
 

@@ -5,6 +5,7 @@
 #include "protocol/gitlab_secrets.h"
 #include "protocol/gitlab_sources.h"
 #include "protocol/json.h"
+#include "protocol/json_room.h"
 
 #include <errno.h>
 #include <string.h>
@@ -444,7 +445,7 @@ static json_t *document(const char *text, size_t n, struct err *e)
 	return j;
 }
 
-const struct job *gitlab_job_parse(const char *text, size_t n, struct arena *a, struct err *e)
+static const struct job *parse(const char *text, size_t n, struct arena *a, struct err *e)
 {
 	struct job *job = arena_new(a, struct job, e);
 	json_auto_t *j = job ? document(text, n, e) : NULL;
@@ -453,5 +454,13 @@ const struct job *gitlab_job_parse(const char *text, size_t n, struct arena *a, 
 		err_wrap(e, "payload");
 		return NULL;
 	}
+	return job;
+}
+
+const struct job *gitlab_job_parse(const char *text, size_t n, struct arena *a, struct err *e)
+{
+	json_room_enter();
+	const struct job *job = parse(text, n, a, e);
+	json_room_leave();
 	return job;
 }

@@ -91,6 +91,13 @@ json_t *json_read(const char *text, size_t n, size_t max, struct err *e)
 	return NULL;
 }
 
+void json_text_free(char *text)
+{
+	json_free_t release;
+	json_get_alloc_funcs(NULL, &release);
+	release(text);
+}
+
 /* --- a place ------------------------------------------------------------------------------------ */
 
 static struct json_at at_value(struct json_at at)

@@ -23,6 +23,9 @@ enum {
 json_t *json_read(const char *text, size_t n, size_t max, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* Free what json_dumps made: by its own means, which are not always free(3)'s (json_room.h). */
+void json_text_free(char *text);
+
 /* A place in a document, on the stack of whoever looks at it. value is NULL where nothing or null
  * is. */
 struct json_at {
