@@ -82,11 +82,18 @@ static int check(const struct parse *p, struct err *e)
 	return 0;
 }
 
+/* No more patterns than there can be words. */
+static size_t words_most(const char *text)
+{
+	size_t n = strlen(text) / 2 + 1;
+	return n < CLEAN_KEEP_MAX ? n : CLEAN_KEEP_MAX;
+}
+
 int clean_flags_parse(const char *text, struct arena *a, struct clean_flags *ret, struct err *e)
 {
 	struct parse p = { .a = a };
 	char *copy = arena_strdup(a, text, e);
-	p.keep = copy ? arena_array(a, CLEAN_KEEP_MAX, sizeof *p.keep, e) : NULL;
+	p.keep = copy ? arena_array(a, words_most(copy), sizeof *p.keep, e) : NULL;
 	if (!p.keep)
 		return -1;
 	char *w = strtok_r(copy, " \t\r\n", &p.rest);

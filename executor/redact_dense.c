@@ -105,12 +105,12 @@ static const struct engine *engine(void)
 		return &chosen;
 	chosen = (struct engine){ mark_plain, squeeze_plain };
 #if defined __x86_64__ && !defined REDACT_PORTABLE
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt")) {
-		shuffles_fill();
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt"))
 		chosen = (struct engine){ mark_avx2, squeeze_avx2 };
-	}
 	if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw"))
 		chosen.squeeze = squeeze_avx512;
+	if (chosen.squeeze == squeeze_avx2)
+		shuffles_fill();
 #endif
 	return &chosen;
 }

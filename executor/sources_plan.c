@@ -83,7 +83,9 @@ static int read_clean(struct plan *k, struct err *e)
 static int read_paths(struct plan *k, struct err *e)
 {
 	char *text = arena_strdup(k->a, vars_get(k->vars, "GIT_SUBMODULE_PATHS"), e);
-	const char **paths = arena_array(k->a, PATHS_MAX, sizeof *paths, e);
+	size_t most = text ? strlen(text) / 2 + 1 : 0; /* words are no more */
+	most = most < PATHS_MAX ? most : PATHS_MAX;
+	const char **paths = arena_array(k->a, most, sizeof *paths, e);
 	char *rest = NULL;
 	bool wanted = false;
 	if (!text || !paths)

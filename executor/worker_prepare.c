@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "base/str.h"
 #include "executor/flags.h"
 #include "executor/vars_default.h"
@@ -41,14 +42,12 @@ static int read_settings(struct worker *w, struct err *e)
 
 static int read_payload(struct worker *w, struct err *e)
 {
-	struct buf b = BUF(PAYLOAD_MAX);
-	if (fd_read_all(WORKER_PAYLOAD, &b, e) == 0)
-		w->job = w->forge->parse(buf_cstr(&b), b.len, &w->arena, e);
-	else if (e->code == E2BIG)
-		err_set(e, E2BIG, "the payload is larger than %d MiB", PAYLOAD_MAX >> 20);
-	else
-		err_wrap(e, "payload");
-	buf_wipe(&b);
+	autopages g = { 0 };
+	if (pages_map_file(&g, WORKER_PAYLOAD, e) < 0)
+		return err_wrap(e, "payload");
+	if (g.size > PAYLOAD_MAX)
+		return err_set(e, E2BIG, "the payload is larger than %d MiB", PAYLOAD_MAX >> 20);
+	w->job = w->forge->parse(g.p ? g.p : "", g.size, &w->arena, e);
 	return w->job ? 0 : -1;
 }
 

@@ -4,13 +4,14 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/pages.h"
+#include "base/rest.h"
 #include "base/str.h"
 #include "executor/flags.h"
 #include "executor/script.h"
 
 #include <ctype.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,7 @@ enum {
 	SCRIPT_NAME = 64,
 	ENVIRON_MAX = 4 << 20,
 	QUIET_MS = 1000, /* a line without its end is shown after this long */
+	SETTLE_MS = 250, /* a step that lasts as long takes no more memory than it needs */
 	KILL_MS = 2000,  /* how long a pipe may stay open after SIGKILL */
 };
 
@@ -38,14 +40,13 @@ struct step {
 	struct worker *w;
 	struct worker_step *spec;
 	struct pump out, err;
+	struct pages chunk; /* touched only as far as a read fills it */
 	bool ended, done, asked;
 	int sent; /* the signal that was sent last */
-	struct timer limit, escalate, drain, quiet;
+	struct timer limit, escalate, drain, quiet, settle;
 	char problem[480];
 	bool refused; /* it could not be started */
 };
-
-static char chunk[READ_BYTES]; /* touched only as far as a read fills it */
 
 static struct step *of_timer(struct timer *t, size_t offset)
 {
@@ -93,6 +94,7 @@ int worker_step_write(void *to, const char *p, size_t n, struct err *e)
 
 static int pump_write(struct pump *p, size_t n, struct err *e)
 {
+	const char *chunk = p->step->chunk.p;
 	return p->step->spec->reader ? output_lines_write(&p->lines, chunk, n, e)
 				     : joblog_write(&p->stream, chunk, n, e);
 }
@@ -103,7 +105,7 @@ static void pump_ready(struct source *src, uint32_t events)
 	struct step *s = p->step;
 	struct err e = { 0 };
 	(void)events;
-	ssize_t n = read(src->fd, chunk, sizeof chunk);
+	ssize_t n = read(src->fd, s->chunk.p, s->chunk.size);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
@@ -115,6 +117,14 @@ static void pump_ready(struct source *src, uint32_t events)
 	note_command(s, &p->stream);
 	if (!s->quiet.set)
 		loop_timer(s->w->loop, &s->quiet, QUIET_MS);
+}
+
+/* What was needed to come this far is not kept while the script runs. */
+static void settle_passed(struct timer *t)
+{
+	struct step *s = of_timer(t, offsetof(struct step, settle));
+	pages_drop(&s->chunk);
+	rest();
 }
 
 static void quiet_passed(struct timer *t)
@@ -129,6 +139,7 @@ static void quiet_passed(struct timer *t)
 			break_off(s, &e);
 	if (joblog_commit(&s->w->log, &e) < 0)
 		break_off(s, &e);
+	settle_passed(&s->settle);
 }
 
 static int pump_open(struct step *s, struct pump *p, enum trace_kind kind, int *ret_write,
@@ -330,13 +341,15 @@ static void prepare_timers(struct step *s)
 	s->escalate.fire = escalate;
 	s->drain.fire = drain_passed;
 	s->quiet.fire = quiet_passed;
+	s->settle.fire = settle_passed;
 	if (s->spec->timeout_ms)
 		loop_timer(s->w->loop, &s->limit, s->spec->timeout_ms);
+	loop_timer(s->w->loop, &s->settle, SETTLE_MS);
 }
 
 static void clear_timers(struct step *s)
 {
-	struct timer *all[] = { &s->limit, &s->escalate, &s->drain, &s->quiet };
+	struct timer *all[] = { &s->limit, &s->escalate, &s->drain, &s->quiet, &s->settle };
 	for (size_t i = 0; i < sizeof all / sizeof(struct timer *); i++)
 		loop_timer_clear(s->w->loop, all[i]);
 }
@@ -365,13 +378,12 @@ static int run(struct step *s, struct err *e)
 {
 	autofd out = -1;
 	autofd err = -1;
-	if (pump_open(s, &s->out, TRACE_OUT, &out, e) < 0 ||
+	if (pages_map(&s->chunk, READ_BYTES, e) < 0 ||
+	    pump_open(s, &s->out, TRACE_OUT, &out, e) < 0 ||
 	    pump_open(s, &s->err, TRACE_ERR, &err, e) < 0 || start(s, out, err, e) < 0)
 		return -1;
 	fd_close(&out);
 	fd_close(&err);
-	malloc_trim(
-		0); /* what the payload and the filters needed is not kept while the script runs */
 	return pump_until_done(s, e);
 }
 
@@ -390,6 +402,7 @@ int worker_step_run(struct worker *w, struct worker_step *spec, struct err *e)
 	clear_timers(&s);
 	pump_close(&s.out, true);
 	pump_close(&s.err, true);
+	pages_done(&s.chunk);
 	if (r < 0)
 		return spec->argv ? -1 : err_wrap(e, "step %s", spec->name);
 	return journal_event(&w->journal, e, "step_end", "name", spec->name, "code",
