@@ -18,9 +18,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { LEASE_MORE_S = 300 }; /* what is lent lives at most so much longer than the job may */
+enum {
+	LEASE_MORE_S = 300, /* what is lent lives at most so much longer than the job may */
+	URL_MAX = 4096,
+};
 
 struct gate_row {
 	const char *name;
@@ -257,9 +261,12 @@ static int serve_fetcher(struct slot *s, struct msg *m, struct err *e)
 	const char *url = msg_get_str(m);
 	if (msg_end(m, e) < 0)
 		return -1;
-	if (strlen(url) >= sizeof s->waiting.url)
+	if (strlen(url) >= URL_MAX)
 		return err_set(e, EINVAL, "URL too long");
-	snprintf(s->waiting.url, sizeof s->waiting.url, "%s", url);
+	free(s->waiting.url);
+	s->waiting.url = strdup(url);
+	if (!s->waiting.url)
+		return err_set(e, ENOMEM, "out of memory");
 	s->waiting.type = GATE_FETCHER;
 	slot_serve_waiting(s);
 	return 0;

@@ -45,7 +45,7 @@ struct slot {
 	struct slot_waiting {
 		uint32_t type; /* of the request: a role is wanted; 0 none */
 		enum fetch_whose whose;
-		char url[4096];
+		char *url;       /* of the fetcher's mirror; heap */
 	} waiting;               /* the request that waits for the end of the role before */
 	struct secret revocable; /* records for a keeper to come */
 	uint64_t keeper_job, keeper_life_s; /* what a keeper is told: 0 unknown, no bound */

@@ -1,6 +1,7 @@
 #include "runner/slot_box.h"
 
 #include "base/fd.h"
+#include "base/rest.h"
 #include "base/str.h"
 #include "runner/slot_image.h"
 
@@ -203,6 +204,7 @@ static int send_order(struct slot *s, struct err *e)
 
 void slot_box_ask_again(struct host *h)
 {
+	bool waited = false;
 	for (unsigned n = 0; n < h->nslots; n++) {
 		struct err e = { 0 };
 		struct slot *s = h->slots[n];
@@ -214,7 +216,10 @@ void slot_box_ask_again(struct host *h)
 		}
 		if (s->order)
 			return; /* still full */
+		waited = true;
 	}
+	if (waited)
+		rest(); /* many came at once: what they needed leaves large holes */
 }
 
 static int fill_order(struct slot *s, const struct gate_sandbox *want, struct err *e)

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -321,6 +322,8 @@ void slot_release(struct slot *s)
 	loop_timer_clear(s->host->loop, &s->patience);
 	loop_timer_clear(s->host->loop, &s->empty);
 	secret_done(&s->revocable);
+	free(s->waiting.url);
+	s->waiting.url = NULL;
 	fd_close(&s->dir);
 	fd_close(&s->lock);
 	s->state = SLOT_FREE;
