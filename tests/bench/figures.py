@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -249,8 +250,10 @@ def sleepers(machine: Machine) -> Iterator[bool]:
         stamp = re.compile(rb"^(\S+)Z \S+ first-byte$", re.MULTILINE)
         last = max(stamp.search(job.trace())[1].decode() for job in jobs)
         started = calendar(last) - wall
-        time.sleep(1)
+        time.sleep(2)  # a worker rests a moment after its job has printed something
         rows = [row for row in tree.tree(daemon.pid) if row.name != "sleep"]
+        shell = next(row.pid for row in rows if row.name == "bash")
+        environment = Path(f"/proc/{shell}/environ").read_bytes().split(b"\0")
         size = tree.memory(rows, "Pss") / 1024
         yield line(f"{SLEEPERS} sleeping jobs, PSS without the sleeps", size * 1.048576, "MB", "gitlab-runner 245 MB",
                    245, 120)
@@ -259,6 +262,27 @@ def sleepers(machine: Machine) -> Iterator[bool]:
         for job in jobs:
             job.cancel(graceful=False)
         gitlab.settle()
+    print(f"  as many shells with the same environment and nothing around them: {bare_shells(environment)} KiB each",
+          flush=True)
+
+
+def bare_shells(environment: list[bytes]) -> int:
+    """KiB of PSS of one bash that waits for a sleep, of as many as there were jobs."""
+    env = dict(pair.split(b"=", 1) for pair in environment if b"=" in pair)
+    shells = [subprocess.Popen(["bash", "-c", "sleep 86399; :"], env=env, stdin=subprocess.DEVNULL,
+                               start_new_session=True) for _ in range(SLEEPERS)]
+    try:
+        while not all(children(shell.pid) for shell in shells):
+            time.sleep(0.1)
+        return sum(tree.table(shell.pid, "smaps_rollup").get("Pss", 0) for shell in shells) // len(shells)
+    finally:
+        for shell in shells:
+            os.killpg(shell.pid, signal.SIGKILL)
+            shell.wait()
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 def calendar(stamp: str) -> float:
