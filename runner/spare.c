@@ -7,6 +7,7 @@
 #include "runner/slot.h"
 #include "runner/slot_box.h"
 
+#include <poll.h>
 #include <stddef.h>
 
 enum { MOMENT_MS = 30 };
@@ -90,12 +91,25 @@ void spare_expect(struct host *h, const struct slot_options *options)
 		loop_timer(h->loop, &h->spare.later, MOMENT_MS);
 }
 
+/* Its end is an event that the loop may not have come to. */
+static bool has_ended(const struct spare *s)
+{
+	struct pollfd end[] = { { .fd = s->socket, .events = POLLRDHUP },
+				{ .fd = s->worker.proc.pidfd, .events = POLLIN } };
+	return poll(end, 2, 0) > 0;
+}
+
 int spare_take(struct host *h, unsigned number, struct role *ret)
 {
 	struct spare *s = &h->spare;
 	struct err e = { 0 };
 	if (!role_runs(&s->worker) || (h->priv.root && s->number != number))
 		return -1;
+	if (has_ended(s)) {
+		log_warn("the waiting worker has ended: another one is started", NULL);
+		end_worker(s);
+		return -1;
+	}
 	if (role_move(&s->worker, ret, &e) == 0)
 		return fd_take(&s->socket);
 	log_warn("the waiting worker", "err", e.msg, NULL);

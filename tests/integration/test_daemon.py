@@ -38,6 +38,20 @@ def test_a_job_gets_what_waits_and_the_next_one_too(gitlab, courser, snooze, as_
     until(lambda: not courser.processes(), message="nothing of it is left")
 
 
+def test_a_job_that_comes_with_the_end_of_what_waits(gitlab, courser, as_user):
+    """The supervisor hears of both at once."""
+    daemon = courser.start(gitlab)
+    (waits,) = until(lambda: waiting(courser), message="a worker waits")
+    daemon.signal(signal.SIGSTOP)
+    job = gitlab.queue(script=["echo hello"])
+    time.sleep(0.3)  # the courier has it
+    kill(waits)
+    until(lambda: Path(f"/proc/{waits}/stat").read_text().rsplit(") ", 1)[1][0] == "Z", message="it has ended")
+    daemon.signal(signal.SIGCONT)
+    ended(job)
+    assert daemon.stop() == 0
+
+
 def with_network(courser, gitlab, network: str) -> Path:
     config = courser.config_for(gitlab)
     keys = yaml.safe_load(config.read_text())
