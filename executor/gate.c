@@ -53,6 +53,7 @@ void gate_put_sandbox(struct msg *m, const struct gate_sandbox *s)
 	msg_put_u64(m, s->project_id);
 	msg_put_u32(m, s->protected_ref);
 	msg_put_u32(m, s->kept);
+	msg_put_u32(m, s->actions);
 	msg_put_str(m, s->snapshot);
 	msg_put_str(m, s->layers);
 	msg_put_str(m, s->user);
@@ -65,6 +66,7 @@ void gate_get_sandbox(struct msg *m, struct gate_sandbox *ret)
 	ret->project_id = msg_get_u64(m);
 	ret->protected_ref = msg_get_u32(m);
 	ret->kept = msg_get_u32(m);
+	ret->actions = msg_get_u32(m);
 	ret->snapshot = msg_get_str(m);
 	ret->layers = msg_get_str(m);
 	ret->user = msg_get_str(m);

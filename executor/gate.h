@@ -94,6 +94,8 @@ int gate_wait_start(struct err *e) __attribute__((nonnull, warn_unused_result));
 
 /* Where the sandbox shows the tree that a key names (executor/sources.h), read-only. */
 #define GATE_SNAPSHOT_AT "/run/snapshot"
+/* Where it has room for actions, below builds_dir; no owner's name begins like this. */
+#define GATE_ACTIONS "_actions"
 
 struct gate_sandbox {
 	const char *project_dir; /* inside: "/builds/group/project" */
@@ -101,6 +103,7 @@ struct gate_sandbox {
 	uint64_t project_id;
 	uint32_t protected_ref; /* 1: objects and trees of protected refs */
 	uint32_t kept;          /* 1: the tree of the last job of this project, slot and trust */
+	uint32_t actions;       /* 1: with room for actions */
 	const char *snapshot;   /* key of the tree it will ask for; "" none */
 	const char *
 		layers; /* of the image, as the record names them, bottom first, one after the other;

@@ -58,6 +58,7 @@ static const struct row rows[] = {
 	NUMBER(prepare_ms),
 	NUMBER(get_sources_ms),
 	NUMBER(debug_trace_off),
+	NUMBER(actions_offline),
 	NUMBER(alone),
 	NUMBER(prepaid_ms),
 };

@@ -36,8 +36,10 @@ struct settings {
 	uint64_t prepare_ms;      /* 0: the job's own timeout only */
 	uint64_t get_sources_ms;  /* 0: the job's own timeout only */
 	uint64_t debug_trace_off; /* the operator forbids CI_DEBUG_TRACE */
-	uint64_t alone;      /* no later supervisor takes the job over: it ends with this one */
-	uint64_t prepaid_ms; /* time spent on the job before the worker started */
+	uint64_t
+		actions_offline; /* servers of actions other than the coordinator's are not asked */
+	uint64_t alone;          /* no later supervisor takes the job over: it ends with this one */
+	uint64_t prepaid_ms;     /* time spent on the job before the worker started */
 };
 
 int settings_write(const struct settings *s, struct buf *out, struct err *e)

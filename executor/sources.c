@@ -46,6 +46,7 @@ static int fetch(struct sources_job *s, enum fetch_force force, struct fetch_res
 		.nrefspecs = n,
 		.depth = s->plan->depth,
 		.timeout_s = seconds_left(s),
+		.want = s->plan->strategy == SOURCES_FILES ? FETCH_TREE : FETCH_STORE,
 		.force = force,
 		.whose = s->whose,
 	};
@@ -176,9 +177,27 @@ static bool copied(struct sources_job *s)
 	return true;
 }
 
+static int get_files(struct sources_job *s, struct err *e)
+{
+	struct fetch_result got = FETCH_RESULT;
+	automsg m;
+	msg_init(&m, PACK_UNPACK);
+	if (fetch(s, s->plan->offline ? FETCH_OFFLINE : FETCH_NORMAL, &got, e) < 0)
+		return -1;
+	fd_close(&got.refs);
+	autofd packer = open_packer(s, e);
+	msg_put_str(&m, s->tree);
+	msg_put_fd(&m, got.store);
+	int r = packer < 0 ? -1 : sources_pack(s, packer, &m, NULL, e);
+	fd_close(&got.store);
+	return r;
+}
+
 static int get_once(struct sources_job *s, struct err *e)
 {
 	struct pack_result packed = PACK_RESULT;
+	if (s->plan->strategy == SOURCES_FILES)
+		return get_files(s, e);
 	if (copied(s))
 		return 0;
 	say_fetch(s);
@@ -268,10 +287,9 @@ static int get_empty(struct sources_job *s, struct err *e)
 int sources_get(struct sources_job *s, struct err *e)
 {
 	static int (*const by_strategy[])(struct sources_job *, struct err *) = {
-		[SOURCES_FETCH] = get_repository,
-		[SOURCES_CLONE] = get_repository,
-		[SOURCES_NONE] = get_none,
-		[SOURCES_EMPTY] = get_empty,
+		[SOURCES_FETCH] = get_repository, [SOURCES_CLONE] = get_repository,
+		[SOURCES_NONE] = get_none,        [SOURCES_EMPTY] = get_empty,
+		[SOURCES_FILES] = get_repository,
 	};
 	s->fault = SOURCES_OK;
 	s->hit = false;
@@ -286,6 +304,22 @@ int sources_get(struct sources_job *s, struct err *e)
 		return -1;
 	return err_set(e, why.code, "%.280s (%s). %.160s", why.msg, sources_fault_name(s->fault),
 		       advice);
+}
+
+int sources_read(struct sources_job *s, const char *path, struct buf *out, struct err *e)
+{
+	struct pack_result packed = PACK_RESULT;
+	automsg m;
+	autofd packer = open_packer(s, e);
+	msg_init(&m, PACK_READ);
+	msg_put_str(&m, path);
+	msg_put_u32(&m, (uint32_t)(out->max - out->len));
+	if (packer < 0 || sources_pack(s, packer, &m, &packed, e) < 0)
+		return -1;
+	autofd file = packed.modules;
+	if (file < 0 || lseek(file, 0, SEEK_SET) < 0)
+		return err_set(e, EPROTO, "packer: no file");
+	return fd_read_all(file, out, e);
 }
 
 int sources_remove(struct sources_job *s, struct err *e)

@@ -15,7 +15,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum sources_strategy { SOURCES_FETCH, SOURCES_CLONE, SOURCES_NONE, SOURCES_EMPTY };
+/* FILES: those of the commit, in a tree that is no repository: not one that a job can name. */
+enum sources_strategy {
+	SOURCES_FETCH,
+	SOURCES_CLONE,
+	SOURCES_NONE,
+	SOURCES_EMPTY,
+	SOURCES_FILES,
+};
 enum sources_modules { MODULES_NONE, MODULES_NORMAL, MODULES_RECURSIVE };
 
 /* What the job's variables ask for. Strings live in the arena of sources_plan. */
@@ -31,6 +38,7 @@ struct sources_plan {
 	const char *clean; /* GIT_CLEAN_FLAGS; "" the default */
 	const char *const *module_paths; /* GIT_SUBMODULE_PATHS; none: all */
 	size_t nmodule_paths;
+	bool offline;         /* ask no server; FILES only */
 	bool hasty;           /* only what may pass by itself is tried again */
 	const char *warnings; /* lines joined by '\n', for the one warning before the first stage */
 };
@@ -87,6 +95,11 @@ void sources_snapshot_key(const struct job *job, const struct sources_plan *plan
  * plan->attempts times with growing pauses. -1 with s->fault and e set; e ends with what a person
  * can do. */
 int sources_get(struct sources_job *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+/* What the file at path holds, as the job sees it, appended to out: at most out's limit. -1 with
+ * s->fault, SOURCES_NOT_FOUND: there is none. */
+int sources_read(struct sources_job *s, const char *path, struct buf *out, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
 
 /* Remove the tree from within the sandbox, by a packer. */
 int sources_remove(struct sources_job *s, struct err *e)

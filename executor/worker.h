@@ -57,6 +57,7 @@ struct worker {
 	int keeper;                          /* socket, -1 none */
 	const char *project_dir, *files_dir; /* inside the sandbox */
 	char snapshot[SOURCES_KEY];          /* key of the tree that it needs, "" none */
+	const struct worker_remote *remotes; /* the actions that were fetched, the last first */
 	unsigned credentials;                /* files with a token that were written */
 	bool may_run_after;                  /* the steps were reached */
 	int *stamps; /* of each cache that was restored (executor/cache_stamps.h), -1 none */

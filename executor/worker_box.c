@@ -114,14 +114,19 @@ static void init_ready(struct source *s, uint32_t events)
 		take_opened(b, &ev, &m);
 }
 
-/* Sources of a step: there may be one that wants them. */
-static bool wants_sources(const struct worker *w)
+static bool wants_actions(const struct worker *w)
 {
 	const struct job_workflow *flow = w->job->workflow;
 	for (size_t i = 0; flow && i < flow->nruns; i++)
 		if (flow->runs[i].uses.line)
 			return true;
-	return !w->job->sources.by_step;
+	return false;
+}
+
+/* Sources of a step: there may be one that wants them. */
+static bool wants_sources(const struct worker *w)
+{
+	return !w->job->sources.by_step || wants_actions(w);
 }
 
 static const char *origin_of(struct worker *w, char *out, size_t size)
@@ -161,6 +166,7 @@ static int box_request(struct worker *w, struct msg *m, char *origin, size_t siz
 		.project_id = w->job->project_id,
 		.protected_ref = w->job->sources.protected_ref,
 		.kept = wants_kept_tree(w),
+		.actions = wants_actions(w),
 		.snapshot = w->snapshot,
 		.layers = worker_image_layers(w, e),
 		.user = user_of(w),
@@ -364,17 +370,27 @@ static void measure(struct worker *w)
 	usage_read(&b->usage);
 }
 
-/* Nothing of the job runs any more; its tree is deleted from inside, by the one who owns it. */
-static void wipe(struct worker *w)
+static void wipe_tree(struct worker *w, const char *path)
 {
 	struct err e = { 0 };
-	if (w->box.dead || !w->box.ready || wants_kept_tree(w))
-		return;
-	if (sandbox_init_signal(w->box.init, SIGKILL, &e) < 0 ||
-	    sandbox_init_wipe(w->box.init, w->project_dir, &e) < 0)
+	w->box.wiped = false;
+	if (w->box.dead || sandbox_init_signal(w->box.init, SIGKILL, &e) < 0 ||
+	    sandbox_init_wipe(w->box.init, path, &e) < 0)
 		log_warn("the job's tree is left to the supervisor", "err", e.msg, NULL);
 	else
 		wait_at_most(w, &w->box.wiped, WIPE_MS);
+}
+
+/* Nothing of the job runs any more; its trees are deleted from inside, by the one who owns them. */
+static void wipe(struct worker *w)
+{
+	char actions[SANDBOX_PATH];
+	if (w->box.dead || !w->box.ready || wants_kept_tree(w))
+		return;
+	wipe_tree(w, w->project_dir);
+	snprintf(actions, sizeof actions, "%.200s/%s", w->settings.builds_dir, GATE_ACTIONS);
+	if (wants_actions(w))
+		wipe_tree(w, actions);
 }
 
 /* Readable: init and with it every process of its pid namespace has ended. */

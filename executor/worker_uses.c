@@ -1,5 +1,6 @@
 /* From `uses:` to who runs it. */
 #include "executor/worker_action.h"
+#include "executor/worker_remote.h"
 
 #include "base/str.h"
 
@@ -14,9 +15,16 @@ struct kind_row {
 	const char *why;
 };
 
+/* It is there before the first step. */
+static int prepare_remote(struct worker *w, const struct uses *u, struct err *e)
+{
+	return worker_remote_get(w, u, e) ? 0 : -1;
+}
+
 static const struct kind_row kinds[USES_KINDS] = {
 	[USES_LOCAL] = { NULL, NULL, "an action of the workspace is not supported yet" },
-	[USES_REMOTE] = { NULL, NULL, "an action of another repository is not supported yet" },
+	[USES_REMOTE] = { prepare_remote, NULL,
+			  "an action of another repository is not supported yet" },
 	[USES_IMAGE] = { NULL, NULL, "an image as an action is not supported yet" },
 };
 
@@ -38,6 +46,24 @@ const char *action_input(const struct action_step *s, const char *name)
 	return "";
 }
 
+/* Whose fault it is that a step cannot have what it uses (executor/worker_remote.h). */
+static enum ending ending_of(int code)
+{
+	static const struct {
+		int code;
+		enum ending ending;
+	} rows[] = {
+		{ EOPNOTSUPP, ENDING_UNSUPPORTED },
+		{ EHOSTUNREACH, ENDING_EXTERNAL },
+		{ EIO, ENDING_INFRA },
+		{ ECANCELED, ENDING_CANCELLED },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (rows[i].code == code)
+			return rows[i].ending;
+	return ENDING_CONFIG;
+}
+
 /* For each step that uses something; the verdict is set by the first that fails. */
 static int each(struct worker *w,
 		int (*look)(struct worker *w, const struct uses *u, struct err *e))
@@ -50,7 +76,9 @@ static int each(struct worker *w,
 		if (!t->line ||
 		    (uses_parse(t->text, &w->arena, &u, &e) == 0 && look(w, &u, &e) == 0))
 			continue;
-		verdict_set(&w->verdict, e.code == EOPNOTSUPP ? ENDING_UNSUPPORTED : ENDING_CONFIG,
+		if (e.code == ECANCELED && w->stop)
+			worker_stop_verdict(w);
+		verdict_set(&w->verdict, ending_of(e.code),
 			    "line %u, column %u: `uses: %.200s`: %s", t->line, t->col, t->text,
 			    e.msg);
 		return -1;

@@ -27,7 +27,7 @@ struct config_runner {
 	uint64_t limit, request_concurrency; /* limit 0: none */
 	uint64_t unhealthy_requests_limit, unhealthy_interval_ms;
 	uint64_t job_status_final_update_retry_limit;
-	bool strict_check_interval, debug_trace_disabled;
+	bool strict_check_interval, debug_trace_disabled, actions_offline;
 	uint64_t output_limit; /* bytes */
 	const char *shell, *builds_dir;
 	int network; /* enum config_network */

@@ -125,6 +125,9 @@ static const struct config_key runner_keys[] = {
 	    .standard = "0", .doc = "The most time for its sources; 0: the job's own timeout."),
 	RUN("debug_trace_disabled", BOOL, debug_trace_disabled, .standard = "false",
 	    .doc = "Ignore CI_DEBUG_TRACE."),
+	RUN("actions_offline", BOOL, actions_offline, .standard = "false",
+	    .doc = "Gitea and Forgejo: ask no server but the runner's own for actions; what is not "
+		   "on this machine from an earlier job is missing, and the job says so."),
 	RUN("network", CHOICE, network, .standard = "host", .words = networks,
 	    .doc = "Of a job: the host's, or none but loopback."),
 	RUN("mounts", LIST, mounts, COUNTED(nmounts), .standard = "",

@@ -164,6 +164,7 @@ static int fill_settings(struct registry_row *r, const struct config_runner *fro
 		.prepare_ms = from->prepare_timeout_ms,
 		.get_sources_ms = from->get_sources_timeout_ms,
 		.debug_trace_off = from->debug_trace_disabled,
+		.actions_offline = from->actions_offline,
 	};
 	const struct settings *s = &r->settings;
 	bool images = s->image_policy && s->image_policies_allowed && s->images_allowed;

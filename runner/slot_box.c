@@ -50,6 +50,23 @@ static int tree_open(struct slot *s, const struct gate_sandbox *want, struct err
 	return fd_take(&fd);
 }
 
+/* A job with actions has two trees in place of one, where the one would be: what is left of a job is
+ * found there (runner/sweep.h). */
+static int trees_open(struct slot *s, const struct gate_sandbox *want, int *ret_actions,
+		      struct err *e)
+{
+	autofd top = tree_open(s, want, e);
+	if (top < 0 || !want->actions)
+		return top < 0 ? -1 : fd_take(&top);
+	autofd work = fd_mkdir_open(top, "work", 0755, e);
+	autofd actions = work < 0 ? -1 : fd_mkdir_open(top, "actions", 0755, e);
+	if (actions < 0 || priv_give_job(&s->host->priv, s->number, work, e) < 0 ||
+	    priv_give_job(&s->host->priv, s->number, actions, e) < 0)
+		return err_wrap(e, "tree");
+	*ret_actions = fd_take(&actions);
+	return fd_take(&work);
+}
+
 /* "/host/path:/inside" or "/host/path:/inside:rw" of the configuration. */
 static int add_extra(struct sandbox_spec *spec, const char *text, struct err *e)
 {
@@ -89,8 +106,33 @@ static int add_store(struct sandbox_spec *spec, const char *at, uint32_t fd, str
 	return m ? 0 : -1;
 }
 
-static int add_mounts(struct slot *s, struct sandbox_spec *spec, bool mirror, struct err *e)
+/* What the configuration adds. */
+static int add_operators(const struct slot *s, struct sandbox_spec *spec, struct err *e)
 {
+	for (size_t i = 0; i < s->options->nmounts; i++)
+		if (add_extra(spec, s->options->mounts[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < s->options->ndevices; i++)
+		if (add_device(spec, s->options->devices[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* Beside the project directory, with the fd that comes behind the others'. */
+static int add_actions(struct slot *s, struct sandbox_spec *spec, uint32_t fd, struct err *e)
+{
+	char at[SANDBOX_PATH];
+	snprintf(at, sizeof at, "%.200s/%s", s->options->builds_dir, GATE_ACTIONS);
+	struct sandbox_mount *m = sandbox_spec_mount(spec, SANDBOX_BIND_FD, at, SANDBOX_OWN, e);
+	if (m)
+		m->fd = fd;
+	return m ? 0 : -1;
+}
+
+static int add_mounts(struct slot *s, struct sandbox_spec *spec, const struct gate_sandbox *want,
+		      struct err *e)
+{
+	bool mirror = want->origin[0] != '\0';
 	struct sandbox_mount *tree = sandbox_spec_mount(spec, SANDBOX_BIND_FD, s->project_dir,
 							SANDBOX_OWN, e);
 	if (!tree)
@@ -106,15 +148,10 @@ static int add_mounts(struct slot *s, struct sandbox_spec *spec, bool mirror, st
 		return -1;
 	if (s->snapshot >= 0 && add_store(spec, GATE_SNAPSHOT_AT, 2, e) < 0)
 		return -1;
-	for (size_t i = 0; i < s->options->nmounts; i++)
-		if (add_extra(spec, s->options->mounts[i], e) < 0)
-			return -1;
-	for (size_t i = 0; i < s->options->ndevices; i++)
-		if (add_device(spec, s->options->devices[i], e) < 0)
-			return -1;
-	return 0;
+	if (want->actions && add_actions(s, spec, 1u + mirror + (s->snapshot >= 0), e) < 0)
+		return -1;
+	return add_operators(s, spec, e);
 }
-
 /* What does not depend on the job. */
 static void fill_common(const struct host *h, unsigned number, const struct slot_options *o,
 			struct sandbox_spec *spec)
@@ -150,7 +187,7 @@ static int fill(struct slot *s, struct sandbox_spec *spec, const struct gate_san
 			       want->project_dir);
 	snprintf(s->project_dir, sizeof s->project_dir, "%s", want->project_dir);
 	fill_common(s->host, s->number, s->options, spec);
-	return add_mounts(s, spec, want->origin[0] != '\0', e);
+	return add_mounts(s, spec, want, e);
 }
 
 /* The objects of the job's mirror, and the tree it asks for if that is there. */
@@ -174,7 +211,8 @@ static int stores_open(struct slot *s, const struct gate_sandbox *want, int *ret
 /* A request for a sandbox. The fds are its own. */
 struct slot_order {
 	struct sandbox_spec spec;
-	int fds[6]; /* the tree, the objects, the snapshot, an image's two, as far as there are; -1 */
+	/* the tree, the objects, the snapshot, the actions, an image's two, as far as there are; -1 */
+	int fds[7];
 };
 
 void slot_box_forget(struct slot *s)
@@ -226,9 +264,14 @@ static int fill_order(struct slot *s, const struct gate_sandbox *want, struct er
 {
 	int *fds = s->order->fds;
 	bool sources = want->origin[0] != '\0';
-	fds[0] = tree_open(s, want, e);
+	autofd actions = -1;
+	fds[0] = trees_open(s, want, &actions, e);
 	if (fds[0] < 0 || (sources && stores_open(s, want, fds + 1, e) < 0))
 		return -1;
+	while (*fds >= 0)
+		fds++;
+	*fds = fd_take(&actions);
+	fds = s->order->fds;
 	if (fill(s, &s->order->spec, want, e) < 0)
 		return -1;
 	return want->layers[0] ? slot_image_fill(s, want, &s->order->spec, fds, e) : 0;
