@@ -37,6 +37,7 @@ from tests.forge.registry import Registry
 
 JOBS = 60
 SLEEPERS = 200
+CROWD = 100
 LOG_BYTES = 200_000_000
 ARTIFACT_BYTES = 256 << 20
 CACHED = 20_000
@@ -478,6 +479,55 @@ def sandbox(machine: Machine) -> Iterator[bool]:
     base = min(bare)
     yield line("sandbox, asked for until its init is executed", min(ours), "ms", f"floor {base:.2f} ms", base,
                1.3 * base)
+    yield from crowd(machine)
+
+
+def private(rows: list[tree.Process]) -> int:
+    """KiB that go with the processes."""
+    return tree.memory(rows, "Private_Clean") + tree.memory(rows, "Private_Dirty")
+
+
+def crowd(machine: Machine) -> Iterator[bool]:
+    """Sandboxes at once: what each adds to the idle daemon beside the job's own processes, and what is left of them."""
+    with GitLab(on_change="job") as gitlab, machine.courser("user") as courser:
+        runner = gitlab.add_runner()
+        daemon = courser.run(configuration(courser, gitlab, runner, concurrent=CROWD,
+                                           runner_request_concurrency=CROWD))
+        trivial(gitlab, runner)
+        listening(gitlab, runner)
+        time.sleep(1)
+        before = tree.tree(daemon.pid)
+        idle = private(before)
+        jobs = [gitlab.queue(['echo first-""byte', "sleep 86399"], runner=runner) for _ in range(CROWD)]
+        for job in jobs:
+            job.wait_trace(MARK, 60)
+        time.sleep(2)
+        ours = [row for row in tree.tree(daemon.pid) if row.name not in ("bash", "sleep")]
+        yield line(f"{CROWD} sandboxes at once, private memory beyond the job's", (private(ours) - idle) / CROWD / 1024,
+                   "MiB", "worker, init, all that grows", 0, 1)
+        for job in jobs:
+            job.cancel(graceful=False)
+        gitlab.settle()
+        end = time.monotonic() + 10
+        while (left := remains(daemon, courser.dir, before)) and time.monotonic() < end:
+            time.sleep(0.1)
+        yield line(f"{CROWD} sandboxes, left when they have ended", len(left), "", "processes, directories, mounts", 0, 0)
+        if left:
+            print("  " + ", ".join(left[:8]), flush=True)
+
+
+def remains(daemon: Daemon, place: Path, before: list[tree.Process]) -> list[str]:
+    """What there is of jobs: more processes of a name than the idle daemon had, directories, mounts of the host."""
+    names = [row.name for row in before]
+    left = []
+    for row in tree.tree(daemon.pid):
+        if row.name in names:
+            names.remove(row.name)
+        else:
+            left.append(f"{row.name} {row.pid}")
+    left += [f"directory {path.name}" for path in (daemon.state / "jobs").iterdir() if path.is_dir()]
+    left += [row for row in Path("/proc/self/mountinfo").read_text().splitlines() if str(place) in row]
+    return left
 
 
 @contextmanager
