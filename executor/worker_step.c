@@ -253,7 +253,7 @@ static int build_text(const struct worker *w, const struct worker_step *spec, st
 	struct script script = {
 		.lines = spec->lines,
 		.nlines = spec->nlines,
-		.env_file = vars_get(w->vars, "GITLAB_ENV"),
+		.env_file = w->stepped ? vars_get(w->vars, "GITLAB_ENV") : "",
 		.before = spec->hooks ? w->settings.pre_build : "",
 		.after = spec->hooks ? w->settings.post_build : "",
 		.check_exit = flags_on(w->vars, "FF_ENABLE_BASH_EXIT_CODE_CHECK"),
@@ -398,6 +398,7 @@ int worker_step_run(struct worker *w, struct worker_step *spec, struct err *e)
 	w->box.arg = &s;
 	prepare_timers(&s);
 	int r = run(&s, e);
+	w->stepped = true;
 	w->box.event = NULL;
 	clear_timers(&s);
 	pump_close(&s.out, true);
