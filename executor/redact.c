@@ -149,7 +149,7 @@ static void look_ahead(struct redactor *r, const unsigned char *p, uint64_t end)
 
 static uint32_t lane_depth(const struct redactor *r, enum redact_lane which)
 {
-	return r->set->lanes[which].states[r->main.lanes[which].state].depth;
+	return automaton_at(&r->set->lanes[which], r->main.lanes[which].state)->depth;
 }
 
 /* Go to sleep when what has begun is so little, and so new, that the gate would find it again. */
@@ -161,13 +161,14 @@ static void doze(struct redactor *r)
 	if (r->within.reads || s->pattern.active || r->pos < r->main.again_to ||
 	    !r->set->gate.window || lane_depth(r, LANE_TEXT) >= SHALLOW ||
 	    lane_depth(r, LANE_DENSE) >= SHALLOW ||
-	    r->set->words.lower.states[s->pattern.state].depth >= SHALLOW)
+	    automaton_at(&r->set->words.lower, s->pattern.state)->depth >= SHALLOW)
 		return;
 	uint64_t from = scan_hold(r->set, s, r->pos);
 	from = from < r->pos ? from : r->pos;
 	if (from <= w->woke_at)
 		return;
-	w->before = pattern_before(&s->pattern, from);
+	if (!scan_before(s, from, &w->before))
+		return;
 	w->asleep = true;
 	w->slept_at = r->pos = from;
 	scan_reset(&r->main);
@@ -275,6 +276,7 @@ static int emit_next(struct redactor *r, uint64_t safe, size_t *at, struct buf *
 /* All before the oldest offset that may still become part of a hit goes out. */
 static int emit(struct redactor *r, struct buf *out, struct err *e)
 {
+	scan_flush(&r->main);
 	uint64_t safe = scan_hold(r->set, &r->main, r->pos);
 	if (r->pos < safe)
 		safe = r->pos;
@@ -310,7 +312,7 @@ int redactor_flush(struct redactor *r, bool cut, struct buf *out, struct err *e)
 {
 	read_on(r, true);
 	within_end(&r->within, r->set, cut);
-	pattern_end(&r->set->words, &r->main.pattern, cut, &r->hits);
+	scan_end(r->set, &r->main, cut);
 	if (cut)
 		scan_cut(r->set, &r->main, r->pos, CUT_MIN);
 	scan_reset(&r->main);
@@ -324,21 +326,19 @@ int redactor_switch(struct redactor *r, const struct redact_set *next, struct bu
 {
 	if (!next->built)
 		return err_set(e, EINVAL, "masks are not built");
+	struct dense_back before;
+	unsigned width = scan_before(&r->main, r->base, &before) ? before.run : DENSE_WRAP;
 	if (scan_init(&r->main, next, e) < 0 || scan_init(&r->within.scan, next, e) < 0)
 		return -1;
 	if (r->watch.asleep)
 		scan_start(&r->main, r->watch.before);
 	else if (r->base < r->pos)
-		scan_width_set(&r->main, pattern_knows(&r->main.pattern, r->base)
-						 ? pattern_before(&r->main.pattern, r->base).run
-						 : DENSE_WRAP);
-	for (int i = 0; i < LANES; i++)
-		r->main.lanes[i].state = 0;
+		scan_width_set(&r->main, width);
 	r->main.space = r->main.space && r->base == r->pos;
 	r->within.reads = false;
 	r->set = next;
 	r->watch.asleep = r->watch.seen = false;
-	r->main.again_to = r->pos;
+	scan_again(&r->main, r->base, r->pos);
 	r->pos = r->base;
 	read_on(r, false);
 	return emit(r, out, e);

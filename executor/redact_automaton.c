@@ -7,7 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATES_MAX = 1 << 23, ROWS_MAX = 4 << 10, LACKS_TODO = 1024 };
+enum {
+	STATES_MAX = 1 << 23,
+	ROWS_MAX = 32 << 10, /* places in rows, but for those of the root and its children */
+	ROWS_SHARE = 1,      /* no more of them for each state */
+	LACKS_TODO = 1024,
+	OTHERS = 1, /* the class of bytes that are in no needle */
+};
 
 void *region_take(struct redact_region *r, size_t n, struct err *e)
 {
@@ -59,65 +65,84 @@ struct span {
 	uint32_t lo, hi;
 };
 
+/* What only building needs to know of a state. */
+struct draft {
+	uint32_t target; /* whose row it uses */
+	uint32_t row;    /* where its own begins, + 1; 0 none */
+	bool wanted;     /* it should have one */
+};
+
+static unsigned char byte_of(const struct automaton *a, uint32_t s)
+{
+	return (unsigned char)a->states[s].fail_byte;
+}
+
+static bool is_leaf(const struct automaton *a, uint32_t s)
+{
+	return automaton_at(a, a->states[s].child)->depth != a->states[s].depth + 1;
+}
+
+/* The first child of s, 0 none; the next one after child i, 0 none. */
+static uint32_t child_first(const struct automaton *a, uint32_t s)
+{
+	return is_leaf(a, s) ? 0 : automaton_number(a, a->states[s].child);
+}
+
+static uint32_t child_next(const struct automaton *a, uint32_t i)
+{
+	return a->states[i].fail_byte & AUTOMATON_LAST ? 0 : i + 1;
+}
+
+/* The child of s that c leads to, 0 none. */
+static uint32_t child_of(const struct automaton *a, uint32_t s, unsigned char c)
+{
+	uint32_t i = child_first(a, s);
+	while (i && byte_of(a, i) != c)
+		i = child_next(a, i);
+	return i;
+}
+
+static uint32_t place_of(const struct automaton *a, uint32_t s)
+{
+	uint32_t row = a->states[s].row_byte;
+	return (a->states[s].out ? AUTOMATON_ENDS : 0) |
+	       (row & AUTOMATON_OWN ? AUTOMATON_ROW | row >> AUTOMATON_ROW_SHIFT : s);
+}
+
 /* Give state s its children, one for each byte that its needles go on with. */
 static void expand(struct automaton *a, struct span *spans, uint32_t s, const struct needle *v)
 {
 	struct automaton_state *state = &a->states[s];
-	uint32_t lo = spans[s].lo, hi = spans[s].hi, many = 0, depth = state->depth;
-	uint32_t first = a->nstates;
+	uint32_t lo = spans[s].lo, hi = spans[s].hi, depth = state->depth;
 	if (lo < hi && v[lo].n == depth) {
 		state->out = (uint16_t)depth;
 		lo++;
 	}
+	if (lo == hi)
+		return;
+	state->child = a->nstates;
+	state->row_byte = v[lo].p[depth];
 	while (lo < hi) {
 		unsigned char c = v[lo].p[depth];
 		uint32_t end = lo + 1;
 		while (end < hi && v[end].p[depth] == c)
 			end++;
-		a->states[a->nstates].fail_byte = c;
+		a->states[a->nstates].fail_byte = c | (end == hi ? AUTOMATON_LAST : 0);
 		a->states[a->nstates].depth = (uint16_t)(depth + 1);
 		spans[a->nstates++] = (struct span){ lo, end };
 		lo = end;
-		many++;
-	}
-	state->next_many = many ? first << 8 | (many & 255) : 0;
-}
-
-/* Number the classes of bytes: those that lead on from a state with a row, and all others. */
-static void columns_number(struct automaton *a)
-{
-	memset(a->column, 0, sizeof a->column);
-	a->classes = 1;
-	for (uint32_t i = 1; i < a->nstates; i++) {
-		unsigned char c = (unsigned char)a->states[i].fail_byte;
-		bool leads = a->dense == a->nstates || a->states[i].depth <= 2;
-		if (leads && !a->column[c])
-			a->column[c] = a->dense * a->classes++;
 	}
 }
 
-/* Every state gets a row when there is room for that. */
-static void columns_fill(struct automaton *a)
+/* Number the classes of bytes: each that a needle has, and all others. */
+static void classes_number(struct automaton *a)
 {
-	uint32_t few = a->dense;
-	a->dense = a->nstates;
-	columns_number(a);
-	if ((size_t)a->dense * a->classes <= ROWS_MAX)
-		return;
-	a->dense = few;
-	columns_number(a);
-}
-
-/* The row of a state, after that of where it fails to. */
-static void row_fill(struct automaton *a, uint32_t s)
-{
-	uint32_t *row = a->rows + s, fail = automaton_fail(a, s);
-	uint32_t first = a->states[s].next_many >> 8;
-	uint32_t end = s ? first + (a->states[s].next_many & 255) : a->quiet;
-	for (uint32_t class = 0; s && class < a->classes; class ++)
-		row[class * a->dense] = a->rows[class * a->dense + fail];
-	for (uint32_t i = s ? first : 1; i < end; i++)
-		row[a->column[a->states[i].fail_byte & 255]] = i;
+	for (unsigned c = 0; c < 256; c++)
+		a->class[c] = OTHERS;
+	a->classes = OTHERS + 1;
+	for (uint32_t i = 1; i < a->nstates; i++)
+		if (a->class[byte_of(a, i)] == OTHERS)
+			a->class[byte_of(a, i)] = (uint16_t)a->classes++;
 }
 
 /* The states by depth, into order. False: out of memory. */
@@ -136,27 +161,99 @@ static bool order_fill(const struct automaton *a, uint32_t *order)
 	return true;
 }
 
-/* Where a state goes when nothing fits, by where its parent goes. */
-static void fail_fill(struct automaton *a, uint32_t parent, uint32_t state)
-{
-	unsigned char c = (unsigned char)a->states[state].fail_byte;
-	uint32_t f = parent ? automaton_step(a, automaton_fail(a, parent), c) : 0;
-	bool hard = parent && (f >= a->dense || (a->states[state].next_many & 255) > 1);
-	a->states[state].fail_byte = f << 8 | c | (hard ? AUTOMATON_HARD : 0);
-	if (!a->states[state].out)
-		a->states[state].out = a->states[f].out;
-}
-
-/* Where a state goes when nothing fits: its parents come before it in order. */
+/* Where each state goes when nothing fits, and so what ends there: its parents come before it in order. */
 static void fails_fill(struct automaton *a, const uint32_t *order)
 {
+	uint32_t roots[256] = { 0 };
+	for (uint32_t i = child_first(a, 0); i; i = child_next(a, i))
+		roots[byte_of(a, i)] = i;
 	for (uint32_t k = 0; k < a->nstates; k++) {
-		uint32_t s = order[k], first = a->states[s].next_many >> 8;
-		uint32_t end = s ? first + (a->states[s].next_many & 255) : a->quiet;
-		if (s < a->dense)
-			row_fill(a, s);
-		for (uint32_t i = s ? first : 1; i < end; i++)
-			fail_fill(a, s, i);
+		uint32_t parent = order[k];
+		for (uint32_t i = child_first(a, parent); i; i = child_next(a, i)) {
+			uint32_t f = parent, to = 0;
+			while (f && !to) {
+				f = automaton_fail(a, f);
+				to = f ? child_of(a, f, byte_of(a, i)) : roots[byte_of(a, i)];
+			}
+			a->states[i].fail_byte |= to << 8;
+			if (!a->states[i].out)
+				a->states[i].out = a->states[to].out;
+		}
+	}
+}
+
+/* Whose row each state uses, and who so has to have one. */
+static void targets_fill(const struct automaton *a, const uint32_t *order, struct draft *d)
+{
+	for (uint32_t k = 0; k < a->nstates; k++) {
+		uint32_t s = order[k], first = child_first(a, s), f = automaton_fail(a, s);
+		if (a->states[s].depth <= 1 || (first && child_next(a, first))) {
+			d[s].target = s;
+			d[s].wanted = true;
+			continue;
+		}
+		bool own = d[f].target == f ||
+			   (first && byte_of(a, child_first(a, f)) != byte_of(a, first));
+		d[s].target = own ? f : d[f].target;
+		d[d[s].target].wanted = true;
+	}
+}
+
+/* Where the rows begin: the root and its children have one, then others while there is room. */
+static size_t rows_place(const struct automaton *a, const uint32_t *order, struct draft *d)
+{
+	size_t used = 0, most = (size_t)a->nstates * ROWS_SHARE;
+	most = most < ROWS_MAX ? most : ROWS_MAX;
+	for (uint32_t k = 0; k < a->nstates; k++) {
+		uint32_t s = order[k];
+		bool first = a->states[s].depth <= 1;
+		if (!d[s].wanted || !(first || used + a->classes <= most))
+			continue;
+		d[s].row = (uint32_t)used + 1;
+		used += a->classes;
+		most += first ? a->classes : 0;
+	}
+	return used;
+}
+
+/* The row of a state, after all of what it fails to. */
+static void row_fill(struct automaton *a, uint32_t s, uint32_t *row)
+{
+	uint32_t fail = automaton_fail(a, s);
+	row[OTHERS] = AUTOMATON_ROW; /* the root's, which is the first */
+	for (unsigned c = 1; c < 256; c++)
+		if (a->class[c] != OTHERS)
+			row[a->class[c]] = s ? automaton_step(a, fail, (unsigned char)c)
+					     : (uint32_t)AUTOMATON_ROW;
+	for (uint32_t i = child_first(a, s); i; i = child_next(a, i))
+		row[a->class[byte_of(a, i)]] = place_of(a, i);
+}
+
+static void steps_fill(struct automaton *a, const uint32_t *order, const struct draft *d)
+{
+	for (uint32_t s = 0; s < a->nstates; s++)
+		if (d[s].row) {
+			a->rows[d[s].row - 1] = s;
+			a->states[s].row_byte |= (d[s].row - 1) << AUTOMATON_ROW_SHIFT |
+						 AUTOMATON_OWN;
+		}
+	for (uint32_t k = 0; k < a->nstates; k++) {
+		struct automaton_state *s = &a->states[order[k]];
+		const struct draft *mine = &d[order[k]];
+		bool leaf = is_leaf(a, order[k]);
+		if (!leaf)
+			s->child = place_of(a, s->child);
+		if (mine->row) {
+			row_fill(a, order[k], a->rows + mine->row - 1);
+		} else if (leaf) {
+			const struct automaton_state *as = &a->states[automaton_fail(a, order[k])];
+			s->child = as->child;
+			s->row_byte = as->row_byte & ~(uint32_t)AUTOMATON_OWN;
+		} else {
+			uint32_t row = d[mine->target].row;
+			s->row_byte |= row ? (row - 1) << AUTOMATON_ROW_SHIFT
+					   : (uint32_t)AUTOMATON_HARD;
+		}
 	}
 }
 
@@ -170,22 +267,37 @@ static void states_fill(struct automaton *a, struct span *spans, uint32_t *todo,
 	while (n) {
 		uint32_t s = todo[--n], first = a->nstates;
 		expand(a, spans, s, needles);
-		if (s == 0)
-			a->dense = a->quiet = a->nstates;
 		for (uint32_t i = a->nstates; i-- > first;)
 			todo[n++] = i;
 	}
 }
 
-static int build(struct automaton *a, const struct needle *needles, size_t n, uint32_t *todo,
-		 struct span *spans)
+/* What building needs for a while. */
+struct scratch {
+	struct span *spans;
+	uint32_t *order;
+	struct draft *drafts;
+	struct redact_region *region;
+};
+
+static int build(struct automaton *a, const struct needle *needles, size_t n, struct scratch *with,
+		 struct err *e)
 {
-	spans[0].hi = (uint32_t)n;
+	with->spans[0].hi = (uint32_t)n;
 	for (size_t i = 0; i < n; i++)
 		a->longest = needles[i].n > a->longest ? needles[i].n : a->longest;
-	states_fill(a, spans, todo, needles);
-	columns_fill(a);
-	return order_fill(a, todo) ? 0 : -1;
+	states_fill(a, with->spans, with->order, needles);
+	if (!order_fill(a, with->order))
+		return err_set(e, ENOMEM, "out of memory");
+	fails_fill(a, with->order);
+	classes_number(a);
+	targets_fill(a, with->order, with->drafts);
+	size_t places = rows_place(a, with->order, with->drafts);
+	a->rows = region_take(with->region, places * sizeof *a->rows, e);
+	if (!a->rows)
+		return -1;
+	steps_fill(a, with->order, with->drafts);
+	return 0;
 }
 
 int automaton_build(struct automaton *a, struct needle *needles, size_t *n, struct redact_region *r,
@@ -198,53 +310,44 @@ int automaton_build(struct automaton *a, struct needle *needles, size_t *n, stru
 	a->states = region_take(r, states * sizeof *a->states, e);
 	if (!a->states)
 		return -1;
-	struct span *spans = calloc(states, sizeof *spans);
-	uint32_t *order = calloc(states, sizeof *order);
-	bool good = spans && order && build(a, needles, *n, order, spans) == 0;
-	free(spans);
-	if (!good)
-		err_set(e, ENOMEM, "out of memory");
-	else
-		a->rows = region_take(r, (size_t)a->dense * a->classes * sizeof *a->rows, e);
-	good = good && a->rows;
-	if (good) {
-		fails_fill(a, order);
-		for (uint32_t s = 1; s < a->quiet; s++)
-			if (a->states[s].out)
-				a->quiet = 0;
-	}
-	free(order);
-	return good ? 0 : -1;
+	struct scratch with = { calloc(states, sizeof *with.spans),
+				calloc(states, sizeof *with.order),
+				calloc(states, sizeof *with.drafts), r };
+	int result = with.spans && with.order && with.drafts ? build(a, needles, *n, &with, e)
+							     : err_set(e, ENOMEM, "out of memory");
+	free(with.spans);
+	free(with.order);
+	free(with.drafts);
+	return result;
 }
 
-uint32_t automaton_search(const struct automaton *a, uint32_t state, unsigned char c)
+uint32_t automaton_search(const struct automaton *a, uint32_t place, unsigned char c)
 {
-	while (state >= a->dense) {
-		const struct automaton_state *s = &a->states[state];
-		uint32_t i = s->next_many >> 8, end = i + (s->next_many & 255);
-		for (; i < end; i++)
-			if ((unsigned char)a->states[i].fail_byte == c)
-				return i;
-		state = automaton_fail(a, state);
+	uint32_t s = automaton_number(a, place);
+	while (!(a->states[s].row_byte & AUTOMATON_OWN)) {
+		uint32_t i = child_of(a, s, c);
+		if (i)
+			return place_of(a, i);
+		s = automaton_fail(a, s);
 	}
-	return a->rows[a->column[c] + state];
+	return a->rows[(a->states[s].row_byte >> AUTOMATON_ROW_SHIFT) + a->class[c]];
 }
 
-uint32_t automaton_lacks(const struct automaton *a, uint32_t state)
+uint32_t automaton_lacks(const struct automaton *a, uint32_t place)
 {
-	uint32_t todo[LACKS_TODO] = { state }, n = 1, least = UINT32_MAX;
-	uint32_t from = a->states[state].depth;
+	uint32_t todo[LACKS_TODO] = { automaton_number(a, place) }, n = 1, least = UINT32_MAX;
+	uint32_t from = automaton_at(a, place)->depth;
 	while (n) {
-		const struct automaton_state *s = &a->states[todo[--n]];
-		uint32_t first = s->next_many >> 8, many = s->next_many & 255;
-		if (s->out == s->depth) {
-			least = s->depth - from < least ? s->depth - from : least;
+		uint32_t s = todo[--n], lacks = a->states[s].depth - from;
+		if (a->states[s].out == a->states[s].depth) {
+			least = lacks < least ? lacks : least;
 			continue;
 		}
-		if (n + many > LACKS_TODO)
-			return 0;
-		for (uint32_t i = 0; i < many; i++)
-			todo[n++] = first + i;
+		for (uint32_t i = child_first(a, s); i; i = child_next(a, i)) {
+			if (n == LACKS_TODO)
+				return 0;
+			todo[n++] = i;
+		}
 	}
 	return least;
 }

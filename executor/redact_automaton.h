@@ -25,27 +25,36 @@ struct needle {
 };
 
 /*
- * goto: the children of a state lie beside each other from next on, 0 when it has none. NULs are in no
- * needle and in no text that is read: the root is nobody's child.
+ * A state with a row is followed by one load. Any other has one child, or none: when the byte is not the
+ * child's, the row of another state says where to go, the first on the way of its fails that another byte
+ * leads on from. The children of a state lie beside each other. NULs are in no needle and in no text that
+ * is read: the root is nobody's child.
  */
 struct automaton_state {
-	uint32_t fail_byte; /* where to go when nothing fits << 8 | the byte that leads here */
-	uint32_t next_many; /* first child << 8 | how many */
+	uint32_t child;     /* place after byte: of a leaf what it fails to has it; 0 none */
+	uint32_t row_byte;  /* where a row begins in rows << 10 | OWN or HARD | byte */
+	uint32_t fail_byte; /* LAST | where to go when nothing fits << 8 | byte that leads here */
 	uint16_t depth;
 	uint16_t out; /* length of the longest needle that ends here, 0 none */
 };
 
-/* Of fail_byte: there are more children than one, or what it fails to has no row. */
-#define AUTOMATON_HARD (1U << 31)
+/* Of row_byte: the row is the state's own; or it is another's, and automaton_search knows. Of fail_byte: there
+ * are no more children of that parent. */
+enum { AUTOMATON_OWN = 1 << 9, AUTOMATON_HARD = 1 << 8, AUTOMATON_ROW_SHIFT = 10 };
+#define AUTOMATON_LAST (1U << 31)
+
+/* A place is the number of a state, or where its row begins with AUTOMATON_ROW. A needle ends in one with
+ * AUTOMATON_ENDS. 0 is the root's, too. */
+#define AUTOMATON_ENDS (1U << 31)
+#define AUTOMATON_ROW (1U << 30)
+#define AUTOMATON_VALUE (AUTOMATON_ROW - 1)
 
 struct automaton {
 	struct automaton_state *states;
-	uint32_t *rows; /* whole rows for the first `dense` states, by class of bytes, then state */
+	uint32_t *rows; /* first the number of the state, then places by class of bytes */
 	uint32_t nstates, longest;
-	uint32_t dense;       /* the root and its children; all when there is room */
-	uint32_t quiet;       /* no needle ends in a state before this one */
-	uint32_t classes;     /* of bytes */
-	uint32_t column[256]; /* by byte: where its class begins in rows */
+	uint32_t classes;    /* of bytes, + 1 */
+	uint16_t class[256]; /* by byte, from 1 on */
 };
 
 /* Build from the needles, which are sorted and made unique in place (*n). The memory is the region's.
@@ -54,31 +63,41 @@ int automaton_build(struct automaton *a, struct needle *needles, size_t *n, stru
 		    struct err *e) __attribute__((nonnull, warn_unused_result));
 
 /* automaton_step for a state that is hard, or of any other. */
-uint32_t automaton_search(const struct automaton *a, uint32_t state, unsigned char c)
+uint32_t automaton_search(const struct automaton *a, uint32_t place, unsigned char c)
 	__attribute__((nonnull));
 
-/* The state after byte c, which is not NUL. The root is 0. Inline, as automaton_fail: once for every
- * byte of a log. */
-static inline uint32_t automaton_step(const struct automaton *a, uint32_t state, unsigned char c)
+static inline uint32_t automaton_number(const struct automaton *a, uint32_t place)
 {
-	if (state < a->dense)
-		return a->rows[a->column[c] + state];
-	const struct automaton_state *s = &a->states[state];
-	uint32_t first = s->next_many >> 8;
-	if ((unsigned char)a->states[first].fail_byte == c)
-		return first;
-	if (s->fail_byte & AUTOMATON_HARD)
-		return automaton_search(a, state, c);
-	return a->rows[a->column[c] + (s->fail_byte >> 8)];
+	uint32_t value = place & AUTOMATON_VALUE;
+	return place & AUTOMATON_ROW ? a->rows[value] : value;
 }
 
-static inline uint32_t automaton_fail(const struct automaton *a, uint32_t state)
+static inline const struct automaton_state *automaton_at(const struct automaton *a, uint32_t place)
 {
-	return (a->states[state].fail_byte & ~AUTOMATON_HARD) >> 8;
+	return &a->states[automaton_number(a, place)];
+}
+
+/* The place after byte c, which is not NUL. Inline, as automaton_fail: once for every byte of a log. */
+static inline uint32_t automaton_step(const struct automaton *a, uint32_t place, unsigned char c)
+{
+	uint32_t value = place & AUTOMATON_VALUE;
+	if (place & AUTOMATON_ROW)
+		return a->rows[value + a->class[c]];
+	const struct automaton_state *s = &a->states[value];
+	if ((unsigned char)s->row_byte == c)
+		return s->child;
+	if (s->row_byte & AUTOMATON_HARD)
+		return automaton_search(a, place, c);
+	return a->rows[(s->row_byte >> AUTOMATON_ROW_SHIFT) + a->class[c]];
+}
+
+static inline uint32_t automaton_fail(const struct automaton *a, uint32_t place)
+{
+	return (automaton_at(a, place)->fail_byte & ~AUTOMATON_LAST) >> 8;
 }
 
 /* The fewest bytes that a needle still lacks in this state: 0 one ends here, or there are too many
  * to tell. */
-uint32_t automaton_lacks(const struct automaton *a, uint32_t state) __attribute__((nonnull));
+uint32_t automaton_lacks(const struct automaton *a, uint32_t place) __attribute__((nonnull));
 
 #endif

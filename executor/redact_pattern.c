@@ -16,40 +16,20 @@ enum {
 /* The byte that came i bytes before the last one. */
 static unsigned char pattern_back(const struct pattern *p, unsigned i)
 {
-	return (unsigned char)p->ring[(p->seen - 1 - i) % PATTERN_RING];
+	return p->ring[(p->seen - 1 - i) % PATTERN_RING];
 }
 
-/* Where a word of n bytes starts that ends with the last one. */
-static uint64_t word_start(const struct pattern *p, uint32_t n)
+struct dense_back pattern_before(const struct pattern *p, unsigned back)
 {
-	return p->ring[(p->seen - n) % PATTERN_RING] >> 8;
-}
-
-/* How many bytes have come from offset at on, which is one of the last few; 0: it is not. */
-static unsigned bytes_since(const struct pattern *p, uint64_t at)
-{
-	for (unsigned i = 0; i + 1 < PATTERN_RING && i < p->seen; i++)
-		if (p->ring[(p->seen - 1 - i) % PATTERN_RING] >> 8 == at)
-			return i + 1;
-	return 0;
-}
-
-bool pattern_knows(const struct pattern *p, uint64_t at)
-{
-	return bytes_since(p, at) != 0;
-}
-
-struct dense_back pattern_before(const struct pattern *p, uint64_t at)
-{
-	unsigned i = bytes_since(p, at), run = 0;
-	struct dense_back back = { p->seen ? pattern_back(p, i) : ' ', 0 };
+	unsigned i = back, run = 0;
+	struct dense_back before = { p->seen ? pattern_back(p, i) : ' ', 0 };
 	while (i < p->seen && i < PATTERN_RING && pattern_back(p, i) != ' ') {
 		run++;
 		i++;
 	}
 	run += i == p->seen ? p->run : 0U;
-	back.run = (uint8_t)(run < DENSE_WRAP ? run : DENSE_WRAP);
-	return back;
+	before.run = (uint8_t)(run < DENSE_WRAP ? run : DENSE_WRAP);
+	return before;
 }
 
 void pattern_start(struct pattern *p, struct dense_back before)
@@ -85,7 +65,7 @@ static bool may_begin(const struct pattern *p, const struct symbol *s)
 	if (busy && s->slot != HEADER_TOO && !(s->slot == KEY && !run_is_key_body(&p->runs[KEY])))
 		return false;
 	if (s->slot == DOT)
-		return !(s->classes[pattern_back(p, 2)] & C_WORD);
+		return !(s->words->classes[pattern_back(p, 2)] & C_WORD);
 	return (s->slot != AWS && s->slot != JWT) || s->class & C_UPPER;
 }
 
@@ -114,8 +94,8 @@ static void begin(struct symbol *s, unsigned kind, size_t len)
 static void drop_plain(struct symbol *s, unsigned bits)
 {
 	struct pattern *p = s->p;
-	if (p->sure && !(p->sure & ~bits) && symbol_before(s) > p->sure_to)
-		ranges_add(s->hits, p->sure_to, symbol_before(s));
+	if (p->sure && !(p->sure & ~bits) && s->before > p->sure_to)
+		ranges_add(s->hits, p->sure_to, s->before);
 	p->sure = (uint16_t)(p->sure & ~bits);
 	p->active = (uint16_t)(p->active & ~bits);
 	p->modes &= ~bits;
@@ -125,7 +105,7 @@ static void step(struct symbol *s, unsigned slot)
 {
 	s->slot = slot;
 	if (!run_step(&s->p->runs[slot], s))
-		run_drop(s, slot, symbol_before(s));
+		run_drop(s, slot, s->before);
 }
 
 static void steps_due(struct symbol *s)
@@ -141,7 +121,7 @@ static void steps_due(struct symbol *s)
 	}
 }
 
-void pattern_go_on(const struct words *set, struct pattern *p, uint64_t last, struct ranges *hits)
+void pattern_go_on(struct symbol *s)
 {
 	static const uint8_t slots[MODES] = {
 		[USER] = USER,
@@ -166,32 +146,28 @@ void pattern_go_on(const struct words *set, struct pattern *p, uint64_t last, st
 		[VALUE_TOO] = HEADER_TOO,
 		[END_LABEL] = KEY,
 	};
-	unsigned char c = (unsigned char)last;
-	struct symbol s = { c, set->classes[c], last >> 8, 0, p, hits, set->classes };
-	unsigned end = p->modes & ~set->dull[c];
+	unsigned end = s->p->modes & ~s->words->dull[s->c];
 	if (end & PLAIN)
-		drop_plain(&s, end & PLAIN);
+		drop_plain(s, end & PLAIN);
 	for (unsigned left = end & ~(unsigned)PLAIN; left; left &= left - 1)
-		step(&s, slots[__builtin_ctz(left)]);
-	if (p->seen >= p->due)
-		steps_due(&s);
+		step(s, slots[__builtin_ctz(left)]);
+	if (s->p->seen >= s->p->due)
+		steps_due(s);
 }
 
-void pattern_begin(const struct words *set, struct pattern *p, uint64_t last, uint64_t limit,
-		   struct ranges *hits)
+void pattern_begin(struct symbol *s, uint64_t limit)
 {
-	const struct automaton *a = &set->lower;
-	unsigned char c = (unsigned char)last;
-	struct symbol s = { c, set->classes[c], last >> 8, 0, p, hits, set->classes };
-	for (uint32_t t = p->state; a->states[t].out; t = automaton_fail(a, t))
-		if (set->kinds[t] &&
-		    (set->kinds[t] - 1U == KEY_END || word_start(p, a->states[t].depth) < limit))
-			begin(&s, set->kinds[t] - 1U, a->states[t].depth);
+	const struct automaton *a = &s->words->lower;
+	const uint8_t *kinds = s->words->kinds;
+	for (uint32_t t = automaton_number(a, s->p->state); a->states[t].out;
+	     t = automaton_fail(a, t))
+		if (kinds[t] && (limit == UINT64_MAX || kinds[t] - 1U == KEY_END ||
+				 lane_offset(s->text, a->states[t].depth, s->at) < limit))
+			begin(s, kinds[t] - 1U, a->states[t].depth);
 }
 
-void pattern_flush(struct pattern *p, struct ranges *hits)
+void pattern_flush(struct pattern *p, struct ranges *hits, uint64_t to)
 {
-	uint64_t to = (p->ring[(p->seen - 1) % PATTERN_RING] >> 8) + 1;
 	if (p->sure && to > p->sure_to) {
 		ranges_add(hits, p->sure_to, to);
 		p->sure_to = to;
@@ -205,33 +181,28 @@ void pattern_touched(struct pattern *p, uint64_t to)
 			p->runs[k].touched = true;
 }
 
-void pattern_end(const struct words *set, struct pattern *p, bool cut, struct ranges *hits)
+void pattern_end(struct symbol *s, bool cut)
 {
-	struct symbol s = { '\0', 0, 0, 0, p, hits, set->classes };
-	uint64_t to = (p->ring[(p->seen - 1) % PATTERN_RING] >> 8) + 1;
+	struct pattern *p = s->p;
+	pattern_flush(p, s->hits, s->before);
 	unsigned waiting = p->active & ~(unsigned)p->sure & ~(1U << JWT) & ~(1U << KEY);
 	for (unsigned left = waiting; cut && left; left &= left - 1) {
 		const struct pattern_run *r = &p->runs[__builtin_ctz(left)];
 		if (r->hold == r->start && p->seen - r->from >= CUT_MIN)
-			ranges_add(hits, r->start, to);
+			ranges_add(s->hits, r->start, s->before);
 	}
 	p->seen++;
 	for (unsigned left = waiting & (1U << DOT | 1U << HEADER | 1U << HEADER_TOO); left;
 	     left &= left - 1) {
-		s.slot = (unsigned)__builtin_ctz(left);
-		run_step(&p->runs[s.slot], &s);
+		s->slot = (unsigned)__builtin_ctz(left);
+		run_step(&p->runs[s->slot], s);
 	}
 	pattern_reset(p);
 }
 
-uint64_t pattern_hold(const struct words *set, const struct pattern *p)
+uint64_t pattern_hold(const struct pattern *p)
 {
-	uint64_t hold = UINT64_MAX;
-	uint32_t depth = set->lower.states[p->state].depth;
-	if (depth)
-		hold = p->ring[(p->seen - depth) % PATTERN_RING] >> 8;
-	if (p->sure && p->sure_to < hold)
-		hold = p->sure_to;
+	uint64_t hold = p->sure ? p->sure_to : UINT64_MAX;
 	for (unsigned left = p->active; left; left &= left - 1) {
 		const struct pattern_run *r = &p->runs[__builtin_ctz(left)];
 		hold = r->hold < hold ? r->hold : hold;

@@ -41,7 +41,7 @@ static uint64_t count(const struct pattern_run *r, const struct symbol *s)
 /* The byte that came i bytes before s. */
 static unsigned char byte_back(const struct symbol *s, uint64_t i)
 {
-	return (unsigned char)s->p->ring[(s->p->seen - 1 - i) % PATTERN_RING];
+	return s->p->ring[(s->p->seen - 1 - i) % PATTERN_RING];
 }
 
 /* s is the first of what will be masked. */
@@ -96,7 +96,7 @@ static bool dot_step(struct pattern_run *r, const struct symbol *s)
 {
 	if (r->phase) {
 		if (!(s->class & C_WORD))
-			ranges_add(s->hits, r->start, symbol_before(s));
+			ranges_add(s->hits, r->start, s->before);
 		return false;
 	}
 	if (!(s->class & C_ALNUM))
@@ -135,8 +135,8 @@ static bool user_step(struct pattern_run *r, const struct symbol *s)
 	if (!(s->class & C_PASS) || (r->begun && count(r, s) > PASS_MAX))
 		return false;
 	if (s->c == '@' && r->begun) {
-		ranges_add(s->hits, r->start, symbol_before(s));
-		r->hold = symbol_before(s);
+		ranges_add(s->hits, r->start, s->before);
+		r->hold = s->before;
 	}
 	if (!r->begun) {
 		run_start(r, s);
@@ -200,7 +200,7 @@ static bool header_value(struct pattern_run *r, const struct symbol *s)
 {
 	if (!(s->class & C_VALUE)) {
 		if (r->basic && r->begun && !r->touched)
-			ranges_add(s->hits, r->start, symbol_before(s));
+			ranges_add(s->hits, r->start, s->before);
 		return false;
 	}
 	if (!r->begun) {
@@ -261,7 +261,7 @@ static bool key_dashes(struct pattern_run *r, const struct symbol *s)
 static bool key_search(struct pattern_run *r, const struct symbol *s)
 {
 	uint64_t run = 0, most = s->p->seen - r->mark;
-	while (run < most && s->classes[byte_back(s, run)] & C_BASE64)
+	while (run < most && s->words->classes[byte_back(s, run)] & C_BASE64)
 		run++;
 	r->mark = s->p->seen - run;
 	if (run >= KEY_PROOF) {
@@ -281,7 +281,7 @@ static bool key_body(struct pattern_run *r, const struct symbol *s)
 {
 	uint64_t seen = s->p->seen;
 	for (uint64_t k = 0, run = 0; k < KEY_LOOK + KEY_LINE && k < seen; k++) {
-		run = s->classes[byte_back(s, k)] & C_BASE64 ? run + 1 : 0;
+		run = s->words->classes[byte_back(s, k)] & C_BASE64 ? run + 1 : 0;
 		if (run == KEY_LINE) {
 			uint64_t line = seen - (k - (KEY_LINE - 1));
 			r->mark = line > r->mark ? line : r->mark;
@@ -365,7 +365,7 @@ void run_begin(struct pattern_run *r, const struct symbol *s, unsigned kind, siz
 	r->phase = kind == AUTHORIZATION ? H_AUTH_NAME : 0;
 	r->mode = (uint8_t)(first[s->slot].most ? first[s->slot].mode : ALERT + s->slot);
 	if (first[s->slot].whole)
-		r->hold = r->start = s->p->ring[(s->p->seen - len) % PATTERN_RING] >> 8;
+		r->hold = r->start = lane_offset(s->text, (uint32_t)len, s->at);
 	if (first[s->slot].most)
 		due_set(r, s, r->from + first[s->slot].most);
 	s->p->modes |= 1U << r->mode;

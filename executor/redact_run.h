@@ -4,17 +4,6 @@
 
 #include "executor/redact_pattern.h"
 
-/* A byte on its way through the machines, and the run that it is for. */
-struct symbol {
-	unsigned char c;
-	uint16_t class;
-	uint64_t at;
-	unsigned slot;
-	struct pattern *p;
-	struct ranges *hits;
-	const uint16_t *classes; /* by byte */
-};
-
 /* A word of this kind has ended, len bytes long: its run, which is zeroed, begins. */
 void run_begin(struct pattern_run *r, const struct symbol *s, unsigned kind, size_t len)
 	__attribute__((nonnull));
@@ -29,11 +18,5 @@ bool run_may_be_key(const struct pattern_run *r) __attribute__((nonnull));
 
 /* The run ends: what it masks, it masks to offset to. */
 void run_drop(const struct symbol *s, unsigned slot, uint64_t to) __attribute__((nonnull));
-
-/* Where the last byte before s ends. */
-static inline uint64_t symbol_before(const struct symbol *s)
-{
-	return (s->p->ring[(s->p->seen - 2) % PATTERN_RING] >> 8) + 1;
-}
 
 #endif

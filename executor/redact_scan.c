@@ -3,37 +3,26 @@
 
 #include "executor/redact_within.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 enum { ESC = 0x1b };
 
 int scan_init(struct scan *s, const struct redact_set *set, struct err *e)
 {
-	for (int i = 0; i < LANES; i++) {
-		uint32_t size = 64;
-		while (size < set->lanes[i].longest)
-			size *= 2;
-		uint32_t *ring = calloc(size, sizeof *ring);
-		if (!ring)
-			return err_set(e, ENOMEM, "out of memory");
-		free(s->lanes[i].ring);
-		s->lanes[i].ring = ring;
-		s->lanes[i].mask = size - 1;
-	}
+	for (int i = 0; i < LANES; i++)
+		if (lane_init(&s->lanes[i], set->lanes[i].longest, e) < 0)
+			return -1;
 	return 0;
 }
 
 void scan_done(struct scan *s)
 {
 	for (int i = 0; i < LANES; i++)
-		free(s->lanes[i].ring);
+		lane_done(&s->lanes[i]);
 }
 
 void scan_reset(struct scan *s)
 {
 	for (int i = 0; i < LANES; i++)
-		s->lanes[i].state = 0;
+		lane_reset(&s->lanes[i]);
 	pattern_reset(&s->pattern);
 	s->space = false;
 	scan_width_set(s, 0);
@@ -46,22 +35,39 @@ void scan_start(struct scan *s, struct dense_back before)
 	scan_width_set(s, before.run);
 }
 
+void scan_again(struct scan *s, uint64_t from, uint64_t to)
+{
+	for (int i = 0; i < LANES; i++) {
+		lane_meet(&s->lanes[i], from);
+		s->lanes[i].ended = from;
+	}
+	s->again_to = to;
+}
+
 void scan_width_set(struct scan *s, uint64_t n)
 {
 	s->width_from = s->lanes[LANE_DENSE].seen - n;
 }
 
-/* The offset of the byte that came `back` bytes before the next one; near: any offset close to it. */
-static uint64_t lane_offset(const struct lane *l, uint32_t back, uint64_t near)
+static struct symbol symbol_of(const struct redact_set *set, struct scan *s, unsigned char c,
+			       uint64_t at)
 {
-	uint32_t low = l->ring[(l->seen - back) & l->mask];
-	return near - (uint32_t)((uint32_t)near - low);
+	const struct lane *text = &s->lanes[LANE_TEXT];
+	return (struct symbol){ .c = c,
+				.class = set->words.classes[c],
+				.at = at,
+				.before = lane_before(text, at),
+				.p = &s->pattern,
+				.hits = s->hits,
+				.words = &set->words,
+				.text = text };
 }
 
 /* A needle ends in this lane with the byte at offset `at`. */
-static __attribute__((noinline)) void found(struct scan *s, uint32_t low, uint64_t at)
+static __attribute__((noinline)) void found(const struct automaton *a, struct scan *s,
+					    const struct lane *l, uint64_t at)
 {
-	uint64_t from = at - (uint32_t)((uint32_t)at - low);
+	uint64_t from = lane_offset(l, automaton_at(a, l->state)->out, at);
 	if (from >= s->limit)
 		return;
 	s->found = true;
@@ -70,156 +76,158 @@ static __attribute__((noinline)) void found(struct scan *s, uint32_t low, uint64
 		pattern_touched(&s->pattern, at + 1);
 }
 
-/* The next byte. */
-static inline void lane_step(struct scan *s, const struct automaton *a, struct lane *l,
-			     unsigned char c, uint64_t at)
+/* Something ends or begins with c, the last byte, in the text lane or in both. */
+static void stir(const struct redact_set *set, struct scan *s, unsigned char c, uint64_t at,
+		 bool both)
 {
-	uint32_t state = automaton_step(a, l->state, c);
-	l->state = state;
-	l->ring[l->seen++ & l->mask] = (uint32_t)at;
-	if (state >= a->quiet && a->states[state].out)
-		found(s, l->ring[(l->seen - a->states[state].out) & l->mask], at);
+	struct lane *text = &s->lanes[LANE_TEXT], *dense = &s->lanes[LANE_DENSE];
+	struct pattern *p = &s->pattern;
+	if (both && dense->state & AUTOMATON_ENDS)
+		found(&set->lanes[LANE_DENSE], s, dense, at);
+	if (text->state & AUTOMATON_ENDS)
+		found(&set->lanes[LANE_TEXT], s, text, at);
+	if (at < s->again_to)
+		return;
+	bool begins = p->state & AUTOMATON_ENDS;
+	bool goes_on = p->modes & ~set->words.dull[c] || p->seen >= p->due;
+	if (!begins && !goes_on)
+		return;
+	struct symbol symbol = symbol_of(set, s, c, at);
+	if (goes_on)
+		pattern_go_on(&symbol);
+	if (begins)
+		pattern_begin(&symbol, s->limit);
 }
 
-/*
- * How many of the bytes from p on, where one of at most ' ' stands, no lane reads: NULs, white space behind
- * white space, escapes. The end of a line that is too short to be a wrapped one ends what has begun in the
- * dense lane. SIZE_MAX: an escape is not all there.
- */
-static inline size_t passes_over(const struct redact_set *set, struct scan *s, struct lane *dense,
-				 const unsigned char *p, uint64_t at)
+/* One byte, whatever it is, c as text; white space is not of the dense lane. */
+static void read_one(const struct redact_set *set, struct scan *s, unsigned char c, uint64_t at)
 {
-	if (*p == ESC && s->within) {
-		uint64_t width = dense->seen - s->width_from;
-		size_t n = within_escape(s->within, set, p, at, width);
-		return n ? n : SIZE_MAX;
+	struct pattern *p = &s->pattern;
+	for (int i = c == ' ' ? LANE_TEXT : 0; i < (c == ' ' ? LANE_TEXT + 1 : LANES); i++) {
+		struct lane *l = &s->lanes[i];
+		lane_meet(l, at);
+		lane_pass(l, 1);
+		l->state = automaton_step(&set->lanes[i], l->state, c);
 	}
-	if (!redact_is_space(*p))
-		return *p == '\0';
+	if (at >= s->again_to) {
+		p->state = automaton_step(&set->words.lower, p->state, set->words.folded[c]);
+		p->ring[p->seen++ % PATTERN_RING] = c;
+	}
+	s->space = c == ' ';
+	stir(set, s, c, at, c != ' ');
+}
+
+/* Bytes that are more than ' ', up to one with which something ends or begins. */
+static size_t read_plain(const struct redact_set *set, struct scan *s, const unsigned char *p,
+			 size_t n, uint64_t at)
+{
+	const struct automaton *texts = &set->lanes[LANE_TEXT], *denses = &set->lanes[LANE_DENSE];
+	const struct words *words = &set->words;
+	struct pattern *pattern = &s->pattern;
+	uint32_t text = s->lanes[LANE_TEXT].state, dense = s->lanes[LANE_DENSE].state;
+	uint32_t word = pattern->state, modes = pattern->modes;
+	uint64_t seen = pattern->seen, calm = pattern->due > seen ? pattern->due - seen - 1 : 0;
+	unsigned char c = p[0];
+	size_t i;
+	bool stirs = false;
+	lane_meet(&s->lanes[LANE_TEXT], at);
+	lane_meet(&s->lanes[LANE_DENSE], at);
+	for (i = 0; i < n && p[i] > ' ' && !stirs; i++) {
+		c = p[i];
+		text = automaton_step(texts, text, c);
+		dense = automaton_step(denses, dense, c);
+		word = automaton_step(&words->lower, word, words->folded[c]);
+		pattern->ring[(seen + i) % PATTERN_RING] = c;
+		stirs = (text | dense | word) & AUTOMATON_ENDS || modes & ~words->dull[c] ||
+			i >= calm;
+	}
+	lane_pass(&s->lanes[LANE_TEXT], i);
+	lane_pass(&s->lanes[LANE_DENSE], i);
+	s->lanes[LANE_TEXT].state = text;
+	s->lanes[LANE_DENSE].state = dense;
+	pattern->state = word;
+	pattern->seen = seen + i;
+	s->space = false;
+	if (stirs)
+		stir(set, s, c, at + i - 1, true);
+	return i;
+}
+
+/* White space. The end of a line that is too short to be a wrapped one ends what has begun in the dense lane. */
+static void read_space(const struct redact_set *set, struct scan *s, unsigned char c, uint64_t at)
+{
+	struct lane *dense = &s->lanes[LANE_DENSE];
 	if (!s->space) {
-		s->wraps = dense->seen - s->width_from >= DENSE_WRAP;
+		s->wraps = scan_width(s) >= DENSE_WRAP;
 		s->width_from = dense->seen;
 	}
-	if (!s->wraps && *p != ' ' && *p != '\t')
+	if (!s->wraps && c != ' ' && c != '\t')
 		dense->state = 0;
-	return s->space;
+	if (!s->space)
+		read_one(set, s, ' ', at);
 }
 
-static inline unsigned char as_text(unsigned char c)
+/* A byte of at most ' ', or an escape. Returns how many bytes that was; 0: it stops here. */
+static size_t read_special(const struct redact_set *set, struct scan *s, const unsigned char *p,
+			   uint64_t at)
 {
-	return redact_is_space(c) ? ' ' : c;
-}
-
-static inline bool ends_in(const struct automaton *a, uint32_t state)
-{
-	return state >= a->quiet && a->states[state].out;
-}
-
-/* The patterns after the byte that led to state s->pattern.state. */
-static void patterns_step(const struct redact_set *set, struct scan *s, uint64_t last)
-{
-	const struct words *words = &set->words;
-	struct pattern *p = &s->pattern;
-	if (p->modes & ~words->dull[last & 255] || p->seen >= p->due)
-		pattern_go_on(words, p, last, s->hits);
-	if (p->state >= words->lower.quiet && words->lower.states[p->state].out)
-		pattern_begin(words, p, last, s->limit, s->hits);
-}
-
-static inline void dense_step(struct scan *s, const struct automaton *a, struct lane *l,
-			      unsigned char c, uint64_t at)
-{
-	if (c != ' ')
-		lane_step(s, a, l, c, at);
-}
-
-static inline bool goes_on(const struct scan *s, uint32_t modes)
-{
-	return modes || !s->until_idle;
-}
-
-/* Whether no pattern in these modes is concerned by c, nor one begins in the state that it led to. */
-static inline bool is_dull(const struct words *w, uint32_t modes, unsigned char c, uint32_t state)
-{
-	return !(modes & ~w->dull[c]) && !ends_in(&w->lower, state);
+	if (*p == ESC && s->within)
+		return within_escape(s->within, set, p, at, scan_width(s));
+	if (*p == ESC && s->stops)
+		return 0;
+	if (redact_is_space(*p))
+		read_space(set, s, *p, at);
+	else if (*p)
+		read_one(set, s, *p, at);
+	return 1;
 }
 
 size_t scan_run(const struct redact_set *set, struct scan *s, const unsigned char *p, size_t n,
 		uint64_t at)
 {
-	struct lane text = s->lanes[LANE_TEXT], dense = s->lanes[LANE_DENSE];
-	const struct words *words = &set->words;
-	uint32_t state = s->pattern.state, modes = s->pattern.modes;
-	uint64_t seen = s->pattern.seen, due = s->pattern.due;
-	size_t i;
-	for (i = 0; i < n && goes_on(s, modes); i++) {
-		unsigned char c = p[i];
-		if (c <= ' ') {
-			size_t skip = passes_over(set, s, &dense, p + i, at + i);
-			if (skip == SIZE_MAX)
-				break;
-			if (skip) {
-				i += skip - 1;
-				continue;
-			}
-			c = as_text(c);
-		}
-		s->space = c == ' ';
-		dense_step(s, &set->lanes[LANE_DENSE], &dense, c, at + i);
-		lane_step(s, &set->lanes[LANE_TEXT], &text, c, at + i);
-		if (at + i < s->again_to)
-			continue;
-		state = automaton_step(&words->lower, state, words->folded[c]);
-		s->pattern.ring[seen++ % PATTERN_RING] = (at + i) << 8 | c;
-		if (seen < due && is_dull(words, modes, c, state))
-			continue;
-		s->pattern.state = state;
-		s->pattern.seen = seen;
-		patterns_step(set, s, (at + i) << 8 | c);
-		modes = s->pattern.modes;
-		due = s->pattern.due;
+	size_t i = 0, got = 1;
+	while (i < n && got) {
+		got = 1;
+		if (p[i] <= ' ')
+			got = read_special(set, s, p + i, at + i);
+		else if (at + i < s->again_to)
+			read_one(set, s, p[i], at + i);
+		else
+			got = read_plain(set, s, p + i, n - i, at + i);
+		i += got;
 	}
-	s->pattern.state = state;
-	s->pattern.seen = seen;
-	pattern_flush(&s->pattern, s->hits);
-	s->lanes[LANE_TEXT] = text;
-	s->lanes[LANE_DENSE] = dense;
 	return i;
 }
 
-void scan_fill(struct scan *s, const unsigned char *p, size_t n, uint64_t at)
+void scan_flush(struct scan *s)
 {
-	struct lane *text = &s->lanes[LANE_TEXT], *dense = &s->lanes[LANE_DENSE];
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = as_text(p[i]);
-		if (c == '\0' || (c == ' ' && s->space))
-			continue;
-		s->space = c == ' ';
-		text->ring[text->seen++ & text->mask] = (uint32_t)(at + i);
-		if (c != ' ')
-			dense->ring[dense->seen++ & dense->mask] = (uint32_t)(at + i);
-		s->pattern.ring[s->pattern.seen++ % PATTERN_RING] = (at + i) << 8 | c;
-	}
+	pattern_flush(&s->pattern, s->hits, s->lanes[LANE_TEXT].next);
 }
 
-void scan_last(const struct redact_set *set, struct scan *s, unsigned char c, uint64_t at)
+void scan_end(const struct redact_set *set, struct scan *s, bool cut)
 {
-	unsigned char as = as_text(c);
-	for (int i = as == ' ' ? LANE_TEXT : 0; i < (as == ' ' ? LANE_TEXT + 1 : LANES); i++) {
-		const struct lane *l = &s->lanes[i];
-		const struct automaton *a = &set->lanes[i];
-		if (ends_in(a, l->state))
-			found(s, l->ring[(l->seen - a->states[l->state].out) & l->mask], at);
-	}
-	patterns_step(set, s, at << 8 | as);
+	struct symbol symbol = symbol_of(set, s, '\0', 0);
+	symbol.class = 0;
+	symbol.before = s->lanes[LANE_TEXT].next;
+	pattern_end(&symbol, cut);
+}
+
+bool scan_before(const struct scan *s, uint64_t x, struct dense_back *ret)
+{
+	uint32_t back = lane_since(&s->lanes[LANE_TEXT], x, PATTERN_RING - 1);
+	*ret = pattern_before(&s->pattern, back);
+	return back < PATTERN_RING - 1;
 }
 
 uint64_t scan_hold(const struct redact_set *set, const struct scan *s, uint64_t next)
 {
-	uint64_t hold = pattern_hold(&set->words, &s->pattern);
+	uint64_t hold = pattern_hold(&s->pattern);
+	uint32_t word = automaton_at(&set->words.lower, s->pattern.state)->depth;
+	uint64_t begun = word ? lane_offset(&s->lanes[LANE_TEXT], word, next) : UINT64_MAX;
+	hold = begun < hold ? begun : hold;
 	for (int i = 0; i < LANES; i++) {
 		const struct lane *l = &s->lanes[i];
-		uint32_t depth = set->lanes[i].states[l->state].depth;
+		uint32_t depth = automaton_at(&set->lanes[i], l->state)->depth;
 		uint64_t from = depth ? lane_offset(l, depth, next) : UINT64_MAX;
 		hold = from < hold ? from : hold;
 	}
@@ -231,11 +239,15 @@ void scan_limit(const struct redact_set *set, struct scan *s, uint64_t next, uin
 	for (int i = 0; i < LANES; i++) {
 		struct lane *l = &s->lanes[i];
 		const struct automaton *a = &set->lanes[i];
-		while (l->state && next - lane_offset(l, a->states[l->state].depth, next) > max)
+		while (automaton_at(a, l->state)->depth &&
+		       next - lane_offset(l, automaton_at(a, l->state)->depth, next) > max)
 			l->state = automaton_fail(a, l->state);
 	}
-	uint64_t hold = pattern_hold(&set->words, &s->pattern);
-	if (hold != UINT64_MAX && next - hold > max) {
+	uint64_t hold = pattern_hold(&s->pattern);
+	uint32_t word = automaton_at(&set->words.lower, s->pattern.state)->depth;
+	uint64_t begun = word ? lane_offset(&s->lanes[LANE_TEXT], word, next) : UINT64_MAX;
+	hold = begun < hold ? begun : hold;
+	if (next >= s->again_to && hold != UINT64_MAX && next - hold > max) {
 		uint64_t run = scan_width(s);
 		pattern_reset(&s->pattern);
 		s->pattern.run = (uint8_t)(run < DENSE_WRAP ? run : DENSE_WRAP);
@@ -247,8 +259,8 @@ void scan_cut(const struct redact_set *set, struct scan *s, uint64_t next, uint3
 	for (int i = 0; i < LANES; i++) {
 		const struct automaton *a = &set->lanes[i];
 		const struct lane *l = &s->lanes[i];
-		for (uint32_t t = l->state; t; t = automaton_fail(a, t)) {
-			uint32_t depth = a->states[t].depth;
+		for (uint32_t t = automaton_number(a, l->state); t; t = automaton_fail(a, t)) {
+			uint32_t depth = automaton_at(a, t)->depth;
 			if (depth >= least && depth >= automaton_lacks(a, t)) {
 				ranges_add(s->hits, lane_offset(l, depth, next), next);
 				break;

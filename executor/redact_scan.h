@@ -4,14 +4,6 @@
 
 #include "executor/redact_set.h"
 
-/* A lane's place: the state, and where the bytes that led to it stood. */
-struct lane {
-	uint32_t state;
-	uint32_t mask;  /* of ring's size */
-	uint32_t *ring; /* low halves of offsets */
-	uint64_t seen;
-};
-
 struct within;
 struct scan {
 	struct lane lanes[LANES];
@@ -23,8 +15,8 @@ struct scan {
 	bool space;            /* the last byte was white space */
 	bool wraps;            /* what stood before the last white space is long enough for that */
 	bool found;            /* a needle was; latched until somebody looks */
-	bool until_idle;       /* scan_run ends when no pattern goes on */
-	struct within *within; /* reads escapes; NULL: there are none */
+	bool stops;            /* before an escape */
+	struct within *within; /* reads escapes; NULL: they are text */
 };
 
 /* Starts zeroed; again with another set: the states then mean nothing until scan_reset. */
@@ -38,6 +30,9 @@ void scan_reset(struct scan *s) __attribute__((nonnull));
 /* Nothing has begun behind this. */
 void scan_start(struct scan *s, struct dense_back before) __attribute__((nonnull));
 
+/* After scan_init: lanes read again what patterns have read, [from, to). */
+void scan_again(struct scan *s, uint64_t from, uint64_t to) __attribute__((nonnull));
+
 /* How many bytes have come since the last white space. */
 static inline uint64_t scan_width(const struct scan *s)
 {
@@ -48,16 +43,19 @@ static inline uint64_t scan_width(const struct scan *s)
 void scan_width_set(struct scan *s, uint64_t n) __attribute__((nonnull));
 
 /* Read p[0..n), which stands at offset at, as text, and the escapes that begin in it. Returns how many bytes that
- * were: fewer than n when an escape is not all there. */
+ * were: fewer than n when an escape is not all there, or one stops it. */
 size_t scan_run(const struct redact_set *set, struct scan *s, const unsigned char *p, size_t n,
 		uint64_t at) __attribute__((nonnull));
 
-/* After scan_reset: the places of p[0..n), which stands at offset at, as if that had been read; states and
- * width are the caller's. Then what c, the last byte, ends and begins, once they are set. */
-void scan_fill(struct scan *s, const unsigned char *p, size_t n, uint64_t at)
-	__attribute__((nonnull));
-void scan_last(const struct redact_set *set, struct scan *s, unsigned char c, uint64_t at)
-	__attribute__((nonnull));
+/* What is found so far is among the hits. */
+void scan_flush(struct scan *s) __attribute__((nonnull));
+
+/* No byte follows: patterns are decided. cut: as for redactor_flush. */
+void scan_end(const struct redact_set *set, struct scan *s, bool cut) __attribute__((nonnull));
+
+/* What was before offset x, one of the last few; false: it is not known. */
+bool scan_before(const struct scan *s, uint64_t x, struct dense_back *ret)
+	__attribute__((nonnull, warn_unused_result));
 
 /* Where the oldest match that is not yet one may have begun; UINT64_MAX nowhere. next: the offset
  * that s reads next. */

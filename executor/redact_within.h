@@ -10,25 +10,15 @@
 
 enum { WITHIN_MAX = 256 << 10 }; /* what has not become a hit within this does not */
 
-/* States of both lanes' automata and the words'. */
-struct quick {
-	uint32_t text, dense, word;
-};
-
 struct within {
 	bool reads;             /* something that began in the escape goes on */
-	bool quick;             /* no pattern does: at tells all */
 	const unsigned char *p; /* what is there from `from` on */
 	size_t n;
 	const unsigned char *end; /* of all there is */
 	bool last;                /* nothing will come behind it */
 	uint64_t from, to;        /* the escape */
 	uint64_t pos;             /* the next byte to read */
-	struct quick at;
-	uint32_t behind[2];   /* bytes of each lane from `to` on */
-	uint32_t run;         /* of them and those before, since white space */
-	bool space, wraps;    /* as in struct scan */
-	uint64_t seen[LANES]; /* bytes of the lanes of scan up to `to` */
+	uint64_t seen[LANES];     /* bytes of the lanes of scan up to `to` */
 	struct scan scan;
 	struct ranges *hits;
 	struct ranges spoiled; /* escapes that have a hit in them */

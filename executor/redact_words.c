@@ -165,7 +165,7 @@ static void kinds_fill(struct words *s)
 		uint32_t state = 0;
 		for (uint32_t k = 0; k < s->needles[i].n; k++)
 			state = automaton_step(&s->lower, state, s->needles[i].p[k]);
-		s->kinds[state] = (uint8_t)s->needles[i].tag;
+		s->kinds[automaton_number(&s->lower, state)] = (uint8_t)s->needles[i].tag;
 	}
 }
 
@@ -223,9 +223,9 @@ size_t words_begin(const struct words *w, const unsigned char *p, size_t n)
 	uint32_t state = 0;
 	for (size_t i = 0; i < n; i++) {
 		state = automaton_step(a, state, w->folded[p[i]]);
-		if (a->states[state].depth != i + 1)
+		if (automaton_at(a, state)->depth != i + 1)
 			return 0;
-		unsigned kind = w->kinds[state];
+		unsigned kind = w->kinds[automaton_number(a, state)];
 		if (kind && kind - 1 != KEY_END && run_follows(w, kind - 1, p + i + 1, n - i - 1))
 			return i + 1;
 	}
