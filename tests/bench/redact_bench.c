@@ -1,4 +1,9 @@
-/* How fast the redactor is: MB/s of input on one core, for what jobs print and for the worst of it. */
+/*
+ * How fast the redactor is: MB/s of input on one core, for what jobs print and for the worst of it.
+ *
+ * usage: redact_bench [WHAT] measures what has WHAT in its name; redact_bench search SECONDS [SEED] looks for
+ * a text that is slower than those that are known: the slowest found are printed as they stand below.
+ */
 #include "executor/redact.h"
 #include "executor/redact_set.h"
 
@@ -24,6 +29,31 @@ static void die(const char *what)
 	exit(1);
 }
 
+/* Secrets that a hostile job may have registered: they fit themselves, each other, escapes and credentials. */
+static const char *const hostile[] = {
+	"Kq7ZpX2mVb9TfLw3",
+	"correct horse battery staple",
+	"hunter2xyz-12345",
+	"aaaaaaaaaaaaaaaaaaaaaaaa",
+	"abababababababababab",
+	"aabaabaabaabaabaabaab",
+	"aaaaaaaab",
+	"abcabcabcabcabcabcabcabd",
+	"[0m[0m[0m[0m[0m[0m",
+	"31;1;4;7m31;1;4;7m",
+	"?sig=?sig=?sig=",
+	"glpat-glpat-glpat-",
+	"://a:b@://a:b@://a:b@",
+	"eyJ.eyJ.eyJ.eyJ",
+	"a b a b a b a b a b",
+	"]0;a",
+	"\\\"\\\"\\\"\\\"\\\"",
+	"Authorization: Basic YWJhYmFiYWJhYg==",
+	"6162616261626162",
+	"YWJhYmFiYWJhYmFi",
+};
+enum { HOSTILE = sizeof hostile / sizeof *hostile };
+
 static void random_secret(char *p, size_t n)
 {
 	static const char letters[] =
@@ -33,14 +63,17 @@ static void random_secret(char *p, size_t n)
 	p[n] = '\0';
 }
 
-/* A set of n random secrets; the last one comes back, to be printed. */
+/* A set of n random secrets, or, for 0, of the hostile ones; the last one comes back, to be printed. */
 static struct redact_set *set_of(size_t n, char last[64], double *build_ms)
 {
 	struct err e = { 0 };
 	struct redact_set *s = redact_set_new(NULL, &e);
 	double from = seconds();
-	for (size_t i = 0; s && i < n; i++) {
-		random_secret(last, 20 + (size_t)rand_r(&seed) % 20);
+	for (size_t i = 0; s && i < (n ? n : HOSTILE); i++) {
+		if (n)
+			random_secret(last, 20 + (size_t)rand_r(&seed) % 20);
+		else
+			snprintf(last, 64, "%s", hostile[i]);
 		if (redact_set_add(s, "S", last, strlen(last), &e) < 0)
 			die(e.msg);
 	}
@@ -97,17 +130,16 @@ static void repeat(char *p, size_t n, const char *text, size_t len)
 static const char *only = "";
 static double least = 1e9;
 
-static void measure(const char *what, const struct redact_set *s, const char *p)
+/* The least time of some runs over p[0..n). */
+static double time_of(const struct redact_set *s, const char *p, size_t n, int runs)
 {
-	if (!strstr(what, only))
-		return;
 	struct err e = { 0 };
 	double best = 1e9;
 	autobuf out = BUF(64 << 20);
-	for (int run = 0; run < RUNS; run++) {
+	for (int run = 0; run < runs; run++) {
 		struct redactor *r = redactor_new(s, &e);
 		double from = seconds();
-		for (size_t i = 0; r && i < SIZE; i += CHUNK) {
+		for (size_t i = 0; r && i < n; i += CHUNK) {
 			buf_clear(&out);
 			if (redactor_feed(r, p + i, CHUNK, &out, &e) < 0)
 				die(e.msg);
@@ -118,6 +150,14 @@ static void measure(const char *what, const struct redact_set *s, const char *p)
 		best = took < best ? took : best;
 		redactor_free(r);
 	}
+	return best;
+}
+
+static void measure(const char *what, const struct redact_set *s, const char *p)
+{
+	if (!strstr(what, only))
+		return;
+	double best = time_of(s, p, SIZE, RUNS);
 	least = SIZE / best < least ? SIZE / best : least;
 	printf("%-52s %7.0f MB/s\n", what, SIZE / best / 1e6);
 }
@@ -150,6 +190,8 @@ static const struct flood {
 	{ "escapes with words in them", "\033]0;https://a:b@c?sig=1\007glpat-\033[0m" },
 	{ "escapes that begin a credential", "A\033?sig=" },
 	{ "credentials that an escape ends", "glpat-K\033" },
+	{ "words that end behind escapes", "s.s.\033" },
+	{ "escapes in a token's form", "eyJ\033 \033[JOB-TOKEN: " },
 	{ "nothing but short colours", "\033[m" },
 	{ "white space", " \n" },
 	{ "a letter, white space", "s \tg\n" },
@@ -215,8 +257,216 @@ static void worst(const struct redact_set *s, char *p, const char *secret)
 	measure("random bytes", s, p);
 }
 
+/* --- the search --------------------------------------------------------------------------------- */
+
+enum { TEXT_MAX = 192, KEPT = 24, TRIAL = 2 * CHUNK, SLOWEST = 12 };
+
+struct trial {
+	unsigned char text[TEXT_MAX];
+	size_t n;
+	double rate; /* MB/s */
+};
+
+/* What texts are made of, beside what is looked for. */
+static const char *const fragments[] = {
+	"\033",
+	"\033[",
+	"\033[m",
+	"\033[31m",
+	"\033[0;1m",
+	"\033]",
+	"\033]0;",
+	"\033P",
+	"\033_",
+	"\033(B",
+	"\033(",
+	"\033?",
+	"\033 ",
+	"\033\\",
+	"\033X",
+	"\033^",
+	"\007",
+	"m",
+	"\030",
+	" ",
+	"\n",
+	"\r\n",
+	"\t",
+	"  ",
+	"a",
+	"b",
+	"A",
+	"K",
+	"=",
+	":",
+	"@",
+	".",
+	"-",
+	"/",
+	"0",
+	"\"",
+	"'",
+	"\\",
+	"glpat-",
+	"ghp_",
+	"npm_",
+	"AKIA",
+	"s.",
+	"eyJ",
+	".eyJ",
+	"://",
+	"://a:b@",
+	"?sig=",
+	"&sig=",
+	"&amp;sig=",
+	"-----BEGIN",
+	"-----END",
+	"-----",
+	" PRIVATE KEY",
+	"Basic ",
+	"Bearer ",
+	"JOB-TOKEN:",
+	"PRIVATE-TOKEN: ",
+	"Authorization:",
+	"_gitlab_session=",
+	"0123456789abcdef",
+	"AAAAAAAAAAAAAAAA",
+	"%41",
+	"\\u0026",
+	"\\n",
+};
+enum { FRAGMENTS = sizeof fragments / sizeof *fragments };
+
+static size_t below(size_t n)
+{
+	return (size_t)rand_r(&seed) % n;
+}
+
+/* Some bytes to put into a text: a fragment, a piece of a needle or a word, or any byte. */
+static size_t fragment(const struct redact_set *s, unsigned char *to)
+{
+	size_t pick = below(10), n, from;
+	if (pick == 0) {
+		*to = (unsigned char)(1 + below(255));
+		return 1;
+	}
+	if (pick < 6) {
+		const char *f = fragments[below(FRAGMENTS)];
+		memcpy(to, f, n = strlen(f));
+		return n;
+	}
+	size_t lane = below(LANES + 1);
+	const struct needle *v = lane == LANES ? &s->words.needles[below(s->words.nneedles)]
+					       : &s->needles[lane][below(s->n[lane])];
+	n = v->n < 40 ? v->n : 40;
+	from = below(3) ? 0 : below(n);
+	n = below(2) ? n - from : 1 + below(n - from);
+	memcpy(to, v->p + from, n);
+	return n;
+}
+
+/* Replace `drop` bytes at i by n others, as far as there is room. */
+static void splice(struct trial *t, size_t i, size_t drop, const unsigned char *p, size_t n)
+{
+	drop = drop < t->n - i ? drop : t->n - i;
+	if (t->n - drop + n > TEXT_MAX)
+		return;
+	memmove(t->text + i + n, t->text + i + drop, t->n - i - drop);
+	memcpy(t->text + i, p, n);
+	t->n += n - drop;
+}
+
+static void mutate(const struct redact_set *s, struct trial *t, const struct trial *other)
+{
+	unsigned char piece[TEXT_MAX];
+	for (size_t times = 1 + below(3); times; times--) {
+		size_t i = below(t->n + 1), n = 0, drop = 0, pick = below(8),
+		       from = below(other->n);
+		if (pick < 4)
+			n = fragment(s, piece);
+		else if (pick == 4)
+			memcpy(piece, other->text + from, n = 1 + below(other->n - from));
+		if (pick == 3 || pick > 4)
+			drop = 1 + below(pick == 5 ? 12 : 3);
+		splice(t, i, drop, piece, n);
+	}
+}
+
+static void rate(const struct redact_set *s, struct trial *t, int runs)
+{
+	static char p[TRIAL];
+	repeat(p, TRIAL, (const char *)t->text, t->n);
+	t->rate = TRIAL / time_of(s, p, TRIAL, runs) / 1e6;
+}
+
+static void print_trial(const struct trial *t)
+{
+	printf("%6.1f MB/s \"", t->rate);
+	for (size_t i = 0; i < t->n; i++) {
+		unsigned char c = t->text[i];
+		if (c < ' ' || c > '~')
+			printf("\\%03o", c);
+		else
+			printf(c == '"' || c == '\\' ? "\\%c" : "%c", c);
+	}
+	printf("\"\n");
+}
+
+static int trial_order(const void *a, const void *b)
+{
+	const struct trial *x = a, *y = b;
+	return (x->rate > y->rate) - (x->rate < y->rate);
+}
+
+/* A new text in place of one of the kept: a few of its own, then only what is slower. */
+static void climb(const struct redact_set *s, struct trial *kept, size_t round)
+{
+	size_t which = below(KEPT);
+	struct trial t = kept[which];
+	if (round % 400 == 399) /* once in a while from the beginning, with what is fastest */
+		t.n = 0;
+	do
+		mutate(s, &t, &kept[below(KEPT)]);
+	while (t.n == 0);
+	rate(s, &t, 1);
+	if (t.rate < kept[which].rate)
+		rate(s, &t, 3);
+	if (t.rate < kept[which].rate)
+		kept[which] = t;
+}
+
+static int search(const char *for_seconds, const char *with_seed)
+{
+	static struct trial kept[KEPT];
+	char last[64];
+	double build_ms, end = seconds() + strtod(for_seconds, NULL);
+	struct redact_set *s = set_of(0, last, &build_ms);
+	size_t round = 0;
+	seed = (unsigned)strtoul(with_seed, NULL, 10);
+	for (size_t i = 0; i < KEPT; i++) {
+		kept[i].text[0] = 'a';
+		kept[i].n = 1;
+		for (int k = 0; k < 6; k++)
+			mutate(s, &kept[i], &kept[i]);
+		kept[i].n += kept[i].n == 0;
+		rate(s, &kept[i], 3);
+	}
+	while (seconds() < end)
+		climb(s, kept, round++);
+	for (size_t i = 0; i < KEPT; i++)
+		rate(s, &kept[i], 5);
+	qsort(kept, KEPT, sizeof *kept, trial_order);
+	printf("%zu texts tried\n", round);
+	for (size_t i = 0; i < SLOWEST; i++)
+		print_trial(&kept[i]);
+	redact_set_free(s);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 2 && strcmp(argv[1], "search") == 0)
+		return search(argv[2], argc > 3 ? argv[3] : "1");
 	only = argc > 1 ? argv[1] : only;
 	char *p = malloc(SIZE), last[64] = "";
 	static const size_t counts[] = { 0, 20, 112 };
@@ -225,9 +475,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
 		double build_ms;
 		struct redact_set *s = set_of(counts[i], last, &build_ms);
-		printf("%zu secrets, %zu needles: built in %.2f ms, %zu KiB, window %u\n",
-		       counts[i], redact_set_needles(s), build_ms, redact_set_memory(s) >> 10,
-		       s->gate.window);
+		printf("%s%zu secrets, %zu needles: built in %.2f ms, %zu KiB, window %u\n",
+		       counts[i] ? "" : "hostile: ", counts[i] ? counts[i] : HOSTILE,
+		       redact_set_needles(s), build_ms, redact_set_memory(s) >> 10, s->gate.window);
 		log_text(p, SIZE, NULL, 1);
 		measure("log text without a hit", s, p);
 		if (counts[i]) {
@@ -238,8 +488,7 @@ int main(int argc, char **argv)
 		}
 		colour_text(p, SIZE);
 		measure("coloured text", s, p);
-		if (counts[i])
-			worst(s, p, last);
+		worst(s, p, last);
 		redact_set_free(s);
 	}
 	printf("%-52s %7.0f MB/s\n", "the least of them", least / 1e6);
