@@ -60,8 +60,7 @@ struct worker {
 	const struct worker_remote *remotes; /* the actions that were fetched, the last first */
 	unsigned credentials;                /* files with a token that were written */
 	bool may_run_after;                  /* the steps were reached */
-	bool stepped; /* a shell of the job has run: GITLAB_ENV may say something */
-	int *stamps;  /* of each cache that was restored (executor/cache_stamps.h), -1 none */
+	bool stepped;                        /* a shell of the job has run */
 
 	enum phase phase, charged; /* charged: whose account the time goes to */
 	uint64_t phase_since_ms, started_ms;
