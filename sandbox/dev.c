@@ -85,7 +85,7 @@ int dev_kernel(struct setup *s, struct err *e)
 {
 	if (mount("proc", "proc", "proc", SAFE, NULL) < 0)
 		return err_sys(e, "/proc");
-	if (s->spec->net == SANDBOX_NET_HOST)
+	if (s->spec->net != SANDBOX_NET_NONE)
 		return 0;
 	if (mkdir("sys", 0755) < 0 || mount("sysfs", "sys", "sysfs", SAFE | MS_RDONLY, NULL) < 0)
 		return err_sys(e, "/sys");
@@ -108,12 +108,24 @@ static void no_user_namespaces(struct setup *s)
 		setup_note(s, "max_user_namespaces: %s", strerror(errno));
 }
 
+/* Services have no power over the network that they join, and some listen on port 80: where there are
+ * any, every port is everybody's. */
+static void share_ports(struct setup *s)
+{
+	if (s->spec->net != SANDBOX_NET_NONE || !s->spec->aliases[0])
+		return;
+	autofd fd = open("proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		setup_note(s, "ports below 1024: %s", strerror(errno));
+}
+
 int dev_proc(struct setup *s, struct err *e)
 {
 	if (mount("proc", "proc", "proc", SAFE, NULL) < 0)
 		return err_sys(e, "/proc");
 	if (s->spec->profile != SANDBOX_PROFILE_NESTED)
 		no_user_namespaces(s);
+	share_ports(s);
 	if (mask(masked, sizeof masked / sizeof *masked, e) < 0)
 		return -1;
 	if (mount("proc/sys", "proc/sys", NULL, MS_BIND, NULL) < 0 ||
@@ -124,7 +136,7 @@ int dev_proc(struct setup *s, struct err *e)
 
 int dev_sys(struct setup *s, struct err *e)
 {
-	if (s->spec->net == SANDBOX_NET_HOST)
+	if (s->spec->net != SANDBOX_NET_NONE) /* who mounts it must own the network */
 		return 0;
 	if (!s->staged && mkdir("sys", 0755) < 0 && errno != EEXIST) /* an image has one */
 		return err_sys(e, "/sys");

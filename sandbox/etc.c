@@ -264,12 +264,29 @@ static int accounts(const struct setup *s, int etc, struct err *e)
 	return write_ours(etc, "group", text, e);
 }
 
+/* A line for each name: some resolvers give up on long ones. */
+static size_t alias_lines(const char *aliases, char *out, size_t size)
+{
+	size_t at = 0;
+	out[0] = '\0';
+	for (const char *s = aliases; *s && at < size;) {
+		size_t n = strcspn(s, " ");
+		if (n)
+			at += (size_t)snprintf(out + at, size - at, "127.0.0.1 %.*s\n", (int)n, s);
+		s += n + (s[n] == ' ');
+	}
+	return at < size ? at : size - 1;
+}
+
 static int network_files(const struct setup *s, int etc, struct err *e)
 {
-	char host[TEXT], text[TEXT + 256];
+	enum { LINES = SANDBOX_ALIASES * 6 }; /* "127.0.0.1 " to a letter and its space */
+	char host[TEXT], text[LINES + TEXT + 256];
 	host_text(s, "/etc/hosts", host);
-	snprintf(text, sizeof text, "127.0.0.1 localhost %s\n::1 localhost\n%s", s->spec->hostname,
-		 host);
+	int at = snprintf(text, sizeof text, "127.0.0.1 localhost %s\n::1 localhost\n",
+			  s->spec->hostname);
+	size_t n = alias_lines(s->spec->aliases, text + at, LINES);
+	snprintf(text + at + n, sizeof text - (size_t)at - n, "%s", host);
 	if (write_ours(etc, "hosts", text, e) < 0)
 		return -1;
 	host_text(s, "/etc/resolv.conf", host);

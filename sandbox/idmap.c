@@ -83,10 +83,28 @@ static int run_helper(const char *path, pid_t pid, const struct sandbox_ids *row
 	return status ? err_set(e, EPERM, "%s: exit status %d", path, status) : 0;
 }
 
-static int map_holder(pid_t pid, const struct sandbox_spec *s, struct err *e)
+/* Our own id is ours to map. */
+static int map_own(pid_t pid, struct err *e)
+{
+	char uids[ROWS_TEXT], gids[ROWS_TEXT];
+	snprintf(uids, sizeof uids, "%u %u 1\n", geteuid(), geteuid());
+	snprintf(gids, sizeof gids, "%u %u 1\n", getegid(), getegid());
+	if (write_file(pid, "setgroups", "deny", e) < 0 || write_file(pid, "uid_map", uids, e) < 0)
+		return -1;
+	return write_file(pid, "gid_map", gids, e);
+}
+
+static int map_ranges(pid_t pid, const struct sandbox_spec *s, struct err *e)
 {
 	if (run_helper("/usr/bin/newuidmap", pid, s->uids, s->nuids, e) < 0 ||
 	    run_helper("/usr/bin/newgidmap", pid, s->gids, s->ngids, e) < 0)
+		return -1;
+	return 0;
+}
+
+static int map_holder(pid_t pid, const struct sandbox_spec *s, struct err *e)
+{
+	if ((s->map_by == SANDBOX_MAP_SINGLE ? map_own(pid, e) : map_ranges(pid, s, e)) < 0)
 		return -1;
 	autofd ns = ns_open(pid, "user", e);
 	if (ns < 0)
@@ -127,7 +145,7 @@ static bool same_ranges(const struct sandbox_ids *held, const struct sandbox_ids
 
 int idmap_prepare(const struct sandbox_spec *s, struct err *e)
 {
-	if (s->map_by != SANDBOX_MAP_HELPER) {
+	if (s->map_by == SANDBOX_MAP_DIRECT) {
 		if (holder.entered)
 			return err_set(e, EINVAL, "id maps by helper and by hand in one spawner");
 		return 0;

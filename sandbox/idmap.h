@@ -7,9 +7,10 @@
 #include <sys/types.h>
 
 /*
- * Make this process able to write the maps of its children, as s->map_by says. DIRECT and SINGLE
- * need nothing. HELPER: on first use a user namespace is made in which newuidmap and newgidmap map
- * the ranges of s onto themselves, and this process moves into it: a sandbox then costs no helper.
+ * Make this process able to write the maps of its children, as s->map_by says. DIRECT needs nothing.
+ * HELPER: on first use a user namespace is made in which newuidmap and newgidmap map the ranges of s
+ * onto themselves, and this process moves into it: a sandbox then costs no helper, and one can join
+ * the network of another. SINGLE: the same with the runner's own id alone.
  */
 int idmap_prepare(const struct sandbox_spec *s, struct err *e)
 	__attribute__((nonnull, warn_unused_result));

@@ -64,6 +64,16 @@ int sandbox_init_measure(int sock, struct err *e)
 	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: measure") : 0;
 }
 
+int sandbox_init_ports(int sock, const unsigned *ports, size_t n, struct err *e)
+{
+	automsg m;
+	msg_init(&m, SANDBOX_INIT_PORTS);
+	msg_put_u32(&m, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		msg_put_u32(&m, ports[i]);
+	return msg_send(sock, &m, e) < 0 ? err_wrap(e, "init: ports") : 0;
+}
+
 int sandbox_init_wipe(int sock, const char *path, struct err *e)
 {
 	automsg m;

@@ -17,6 +17,7 @@ enum sandbox_init_msg {
 	SANDBOX_INIT_WATCH,
 	SANDBOX_INIT_MEASURE,
 	SANDBOX_INIT_OPEN,
+	SANDBOX_INIT_PORTS,
 	SANDBOX_INIT_READY = 64,
 	SANDBOX_INIT_STARTED,
 	SANDBOX_INIT_ENDED,
@@ -27,6 +28,7 @@ enum sandbox_init_msg {
 	SANDBOX_INIT_MEMORY,
 	SANDBOX_INIT_MEASURED,
 	SANDBOX_INIT_OPENED,
+	SANDBOX_INIT_LISTENING,
 	SANDBOX_INIT_ERROR,
 };
 
@@ -85,13 +87,19 @@ int sandbox_init_measure(int sock, struct err *e) __attribute__((nonnull, warn_u
 int sandbox_init_open(int sock, const char *dir, const char *path, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* Ask which of the n TCP ports of 127.0.0.1 answers in its network; answered by LISTENING: code is the first that
+ * does, 0 none. */
+enum { SANDBOX_PORTS = 32 };
+int sandbox_init_ports(int sock, const unsigned *ports, size_t n, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* What init says. text is valid as long as the message it was decoded from. */
 struct sandbox_event {
 	enum sandbox_init_msg what; /* READY … ERROR */
 	uint32_t id;                /* STARTED, ENDED, ERROR of a run; else 0 */
 	uint32_t pid;               /* STARTED: inside */
 	bool signalled;             /* ENDED: code is a signal, else an exit code */
-	uint32_t code;              /* OPENED: errno */
+	uint32_t code;              /* OPENED: errno; LISTENING: a port */
 	/* PROCESSES: "pid\tcommand line\n"…; FILE_DONE: name; ERROR, WIPED, COPIED, OPENED: why; else "" */
 	const char *text;
 };

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/rest.h"
 #include "base/str.h"
+#include "sandbox/ports.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/step.h"
 #include "sandbox/usage.h"
@@ -298,6 +299,21 @@ static int serve_measure(struct msg *m, struct err *e)
 	return say(&ev, e);
 }
 
+static int serve_ports(struct msg *m, struct err *e)
+{
+	unsigned ports[SANDBOX_PORTS];
+	uint32_t n = msg_get_u32(m);
+	if (n > SANDBOX_PORTS)
+		return err_set(e, EPROTO, "%u ports", n);
+	for (uint32_t i = 0; i < n; i++)
+		ports[i] = msg_get_u32(m);
+	if (msg_end(m, e) < 0)
+		return -1;
+	struct sandbox_event ev = { .what = SANDBOX_INIT_LISTENING,
+				    .code = ports_answering(ports, n) };
+	return say(&ev, e);
+}
+
 static const struct {
 	uint32_t type;
 	int (*serve)(struct msg *m, struct err *e);
@@ -306,7 +322,7 @@ static const struct {
 	{ SANDBOX_INIT_SIGNAL, serve_signal }, { SANDBOX_INIT_LIST, serve_list },
 	{ SANDBOX_INIT_WIPE, serve_wipe },     { SANDBOX_INIT_COPY, serve_copy },
 	{ SANDBOX_INIT_WATCH, serve_watch },   { SANDBOX_INIT_MEASURE, serve_measure },
-	{ SANDBOX_INIT_OPEN, serve_open },
+	{ SANDBOX_INIT_OPEN, serve_open },     { SANDBOX_INIT_PORTS, serve_ports },
 };
 
 /* 1 served, 0 the worker is gone, -1 it speaks nonsense. */

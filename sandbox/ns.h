@@ -19,6 +19,11 @@ uint64_t ns_flags(enum sandbox_net net);
 int ns_clone(uint64_t flags, int cgroup, struct ns_child *ret, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* The same, of a process in the network namespace of the process behind the pidfd net; flags hold no
+ * CLONE_NEWNET. This process stays where it is: nobody without privilege could come back. */
+int ns_clone_joined(int net, uint64_t flags, int cgroup, struct ns_child *ret, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* An fd of the namespace ("user", "mnt") of process pid. */
 int ns_open(pid_t pid, const char *name, struct err *e)
 	__attribute__((nonnull, warn_unused_result));

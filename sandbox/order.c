@@ -64,7 +64,7 @@ int order_sources(struct order *o, struct order_means *with, struct err *e)
 
 bool order_fits_stage(const struct order *o)
 {
-	if (o->spec.image.nlayers)
+	if (o->spec.image.nlayers || o->spec.aliases[0])
 		return false;
 	for (uint32_t i = 0; i < o->spec.nmounts; i++)
 		if (!sandbox_path_beneath(o->spec.mounts[i].target, o->spec.work) &&
@@ -183,7 +183,10 @@ static int clone_child(struct order *o, struct order_means *with, struct err *e)
 	int cgroup = o->spec.cgroup_fd >= 0 ? o->fds[o->spec.cgroup_fd] : -1;
 	o->setup.staged = mounts_all_open(&o->setup) && order_fits_stage(o) &&
 			  stage_enter(&with->stage, &o->spec, &with->hidden);
-	int r = ns_clone(ns_flags((enum sandbox_net)o->spec.net), cgroup, &o->child, e);
+	uint64_t flags = ns_flags((enum sandbox_net)o->spec.net);
+	int r = o->spec.net == SANDBOX_NET_JOIN
+			? ns_clone_joined(o->fds[o->spec.net_fd], flags, cgroup, &o->child, e)
+			: ns_clone(flags, cgroup, &o->child, e);
 	if (o->child.pid == 0 || !o->setup.staged || stage_leave(&with->stage, &back) == 0)
 		return r;
 	log_error("spawner ends", "error", back.msg, NULL);

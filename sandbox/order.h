@@ -40,7 +40,7 @@ void order_done(struct order *o) __attribute__((nonnull));
 int order_sources(struct order *o, struct order_means *with, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* Whether the mounts need nothing made in the root, which is read-only in a stage. */
+/* Whether it needs nothing of its own in the root, which is read-only in a stage. */
 bool order_fits_stage(const struct order *o) __attribute__((nonnull));
 
 /* Make it: sources have been opened. -1: nothing of it runs. */

@@ -16,7 +16,7 @@ void sandbox_spec_init(struct sandbox_spec *s)
 	s->net = SANDBOX_NET_NONE;
 	s->map_by = SANDBOX_MAP_DIRECT;
 	s->uid = s->gid = SANDBOX_JOB_ID;
-	s->cgroup_fd = -1;
+	s->cgroup_fd = s->net_fd = -1;
 	s->image.layers_fd = s->image.upper_fd = -1;
 	s->tmp_bytes = 64 << 20;
 	memcpy(s->hostname, "job", 4);
@@ -122,13 +122,22 @@ static bool text_ok(const char *s, size_t size)
 	return n < size && str_is_printable(s, n);
 }
 
-static int check_hostname(const char *name, struct err *e)
+/* Letters, digits and what else is in extra. */
+static bool letters_ok(const char *s, const char *extra)
 {
-	if (!text_ok(name, SANDBOX_HOSTNAME) || !isalnum((unsigned char)name[0]))
+	for (; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr(extra, *s))
+			return false;
+	return true;
+}
+
+static int check_names(const struct sandbox_spec *s, struct err *e)
+{
+	if (!text_ok(s->hostname, SANDBOX_HOSTNAME) || !isalnum((unsigned char)s->hostname[0]) ||
+	    !letters_ok(s->hostname, "-."))
 		return err_set(e, EINVAL, "hostname");
-	for (const char *p = name; *p; p++)
-		if (!isalnum((unsigned char)*p) && *p != '-' && *p != '.')
-			return err_set(e, EINVAL, "hostname");
+	if (!text_ok(s->aliases, SANDBOX_ALIASES) || !letters_ok(s->aliases, "-._ "))
+		return err_set(e, EINVAL, "aliases");
 	return 0;
 }
 
@@ -191,7 +200,8 @@ static int check_head(const struct sandbox_spec *s, size_t nfds, struct err *e)
 {
 	if (s->version != SANDBOX_SPEC_VERSION)
 		return err_set(e, EINVAL, "version %u, not %d", s->version, SANDBOX_SPEC_VERSION);
-	if (s->net >= SANDBOX_NETS)
+	bool joins = s->net == SANDBOX_NET_JOIN;
+	if (s->net >= SANDBOX_NETS || (joins ? !fd_ok(s->net_fd, nfds) : s->net_fd != -1))
 		return err_set(e, EINVAL, "network profile %u", s->net);
 	if (s->map_by >= SANDBOX_MAP_WAYS)
 		return err_set(e, EINVAL, "way of mapping ids %u", s->map_by);
@@ -213,8 +223,7 @@ int sandbox_spec_check(const struct sandbox_spec *s, size_t nfds, struct err *e)
 		return err_wrap(e, "spec: uid map");
 	if (check_ids(s->gids, s->ngids, s->gid, least, e) < 0)
 		return err_wrap(e, "spec: gid map");
-	if (check_hostname(s->hostname, e) < 0 || check_image(s, nfds, e) < 0 ||
-	    check_mounts(s, nfds, e) < 0)
+	if (check_names(s, e) < 0 || check_image(s, nfds, e) < 0 || check_mounts(s, nfds, e) < 0)
 		return err_wrap(e, "spec");
 	return 0;
 }

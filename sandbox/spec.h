@@ -4,25 +4,19 @@
 
 #include "base/err.h"
 #include "sandbox/spec_image.h"
+#include "sandbox/spec_net.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-	SANDBOX_SPEC_VERSION = 2,
+	SANDBOX_SPEC_VERSION = 3,
 	SANDBOX_JOB_ID = 1000, /* the job's uid and gid on the host's file system */
 	SANDBOX_MAPS = 4,
 	SANDBOX_MOUNTS = 32,
 	SANDBOX_PATH = 256, /* room for a path and its '\0' */
-	SANDBOX_HOSTNAME = 64,
-	SANDBOX_FDS = 7, /* fds beside the control socket: bind sources and the cgroup */
-};
-
-enum sandbox_net {
-	SANDBOX_NET_NONE, /* a network namespace of its own with nothing but loopback */
-	SANDBOX_NET_HOST, /* the host's */
-	SANDBOX_NETS
+	SANDBOX_FDS = 7,    /* fds beside the control socket: bind sources and the cgroup */
 };
 
 /* What the job may ask of the kernel. */
@@ -83,11 +77,13 @@ struct sandbox_spec {
 	struct sandbox_ids uids[SANDBOX_MAPS], gids[SANDBOX_MAPS];
 	uint32_t uid, gid; /* the job's, inside; both mapped */
 	int32_t cgroup_fd; /* index into the fds: the cgroup (v2) it starts in; -1 none */
+	int32_t net_fd;    /* NET_JOIN: index into the fds; else -1 */
 	uint32_t profile;  /* enum sandbox_profile */
 	struct sandbox_limits limits;
 	uint64_t tmp_bytes; /* each of /tmp, /run, /dev/shm and home */
 	char hostname[SANDBOX_HOSTNAME];
-	char home[SANDBOX_PATH]; /* a private empty directory, owned by the job */
+	char aliases[SANDBOX_ALIASES]; /* more names of 127.0.0.1, with spaces between */
+	char home[SANDBOX_PATH];       /* a private empty directory, owned by the job */
 	char work[SANDBOX_PATH]; /* the directory below which the job's mounts are; "/builds" */
 	struct sandbox_image image;
 	struct sandbox_mount mounts[SANDBOX_MOUNTS]; /* made in this order */

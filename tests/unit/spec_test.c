@@ -78,6 +78,28 @@ START_TEST(heads_out_of_range)
 }
 END_TEST
 
+START_TEST(the_network_of_another)
+{
+	struct sandbox_spec s = good();
+	s.net_fd = 0;
+	refused(&s, 1, "network");
+	s.net = SANDBOX_NET_JOIN;
+	accepted(&s, 1);
+	refused(&s, 0, "network");
+	s.net_fd = -1;
+	refused(&s, 1, "network");
+	s.net = SANDBOX_NET_NONE;
+	put(s.aliases, "postgres tutum__wordpress a-b.c");
+	accepted(&s, 0);
+	put(s.aliases, "a\tb");
+	refused(&s, 0, "aliases");
+	put(s.aliases, "a\n127.0.0.2 b");
+	refused(&s, 0, "aliases");
+	memset(s.aliases, 'a', sizeof s.aliases);
+	refused(&s, 0, "aliases");
+}
+END_TEST
+
 START_TEST(ids_that_must_not_be)
 {
 	struct sandbox_spec s = good();
@@ -248,6 +270,7 @@ int main(void)
 	TCase *t = tcase_create("spec");
 	tcase_add_test(t, a_whole_spec_is_accepted);
 	tcase_add_test(t, heads_out_of_range);
+	tcase_add_test(t, the_network_of_another);
 	tcase_add_test(t, ids_that_must_not_be);
 	tcase_add_test(t, rows_that_overlap);
 	tcase_add_test(t, outside_of_an_inner_id);
