@@ -57,6 +57,21 @@ void gate_put_sandbox(struct msg *m, const struct gate_sandbox *s)
 	msg_put_str(m, s->snapshot);
 	msg_put_str(m, s->layers);
 	msg_put_str(m, s->user);
+	msg_put_str(m, s->aliases);
+}
+
+void gate_put_service(struct msg *m, const struct gate_service *s)
+{
+	msg_put_str(m, s->layers);
+	msg_put_str(m, s->user);
+	msg_put_str(m, s->aliases);
+}
+
+void gate_get_service(struct msg *m, struct gate_service *ret)
+{
+	ret->layers = msg_get_str(m);
+	ret->user = msg_get_str(m);
+	ret->aliases = msg_get_str(m);
 }
 
 void gate_get_sandbox(struct msg *m, struct gate_sandbox *ret)
@@ -70,4 +85,5 @@ void gate_get_sandbox(struct msg *m, struct gate_sandbox *ret)
 	ret->snapshot = msg_get_str(m);
 	ret->layers = msg_get_str(m);
 	ret->user = msg_get_str(m);
+	ret->aliases = msg_get_str(m);
 }

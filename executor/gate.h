@@ -21,6 +21,7 @@
  * IMAGE    str name, platform                           GRANTED, fds: [its record], str "private" or ""
  * PULLER                                                GRANTED + socket of a puller (executor/image.h)
  * UNPACKER                                              GRANTED + socket of an unpacker
+ * SERVICE  struct gate_service                          GRANTED + init's socket and pidfd, str notes
  *
  * A worker that has written "end" to its journal exits; its exit is the message.
  *
@@ -34,6 +35,7 @@
 #define EXECUTOR_GATE_H
 
 #include "base/msg.h"
+#include "executor/gate_box.h"
 #include "executor/phase.h"
 
 enum gate_type {
@@ -51,6 +53,7 @@ enum gate_type {
 	GATE_PULLER,
 	GATE_UNPACKER,
 	GATE_STORER,
+	GATE_SERVICE,
 	GATE_TYPES, /* what a worker may send ends here */
 	GATE_GRANTED = 64,
 	GATE_REFUSED,
@@ -91,28 +94,5 @@ int gate_say_start(int sock, const struct gate_start *s, struct err *e)
 /* The worker's half: wait for its job, and put what comes with it where enum worker_fd says. 1 it has
  * come, 0 the supervisor is gone: there is nothing to do. */
 int gate_wait_start(struct err *e) __attribute__((nonnull, warn_unused_result));
-
-/* Where the sandbox shows the tree that a key names (executor/sources.h), read-only. */
-#define GATE_SNAPSHOT_AT "/run/snapshot"
-/* Where it has room for actions, below builds_dir; no owner's name begins like this. */
-#define GATE_ACTIONS "_actions"
-
-struct gate_sandbox {
-	const char *project_dir; /* inside: "/builds/group/project" */
-	const char *origin;      /* scheme://host[:port] of the repository; "" no sources */
-	uint64_t project_id;
-	uint32_t protected_ref; /* 1: objects and trees of protected refs */
-	uint32_t kept;          /* 1: the tree of the last job of this project, slot and trust */
-	uint32_t actions;       /* 1: with room for actions */
-	const char *snapshot;   /* key of the tree it will ask for; "" none */
-	const char *
-		layers; /* of the image, as the record names them, bottom first, one after the other;
-				 * "": the host's files */
-	const char *user; /* of the image; "" root */
-};
-
-void gate_put_sandbox(struct msg *m, const struct gate_sandbox *s) __attribute__((nonnull));
-/* Strings point into m. Malformed fields show in msg_end. */
-void gate_get_sandbox(struct msg *m, struct gate_sandbox *ret) __attribute__((nonnull));
 
 #endif

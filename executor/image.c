@@ -83,6 +83,7 @@ static const struct list_row lists[] = {
 	  offsetof(struct image_record, nentrypoint) },
 	{ "command", offsetof(struct image_record, command),
 	  offsetof(struct image_record, ncommand) },
+	{ "port", offsetof(struct image_record, ports), offsetof(struct image_record, nports) },
 };
 enum { TEXTS = sizeof texts / sizeof *texts, LISTS = sizeof lists / sizeof *lists };
 

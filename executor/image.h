@@ -77,8 +77,9 @@ struct image_record {
 	const char *digest; /* of the manifest */
 	const char *user, *workdir;
 	const char *const *env, *const *entrypoint, *const *command;
+	const char *const *ports;         /* exposed: "5432/tcp" */
 	const struct image_layer *layers; /* bottom first, at least one */
-	size_t nenv, nentrypoint, ncommand, nlayers;
+	size_t nenv, nentrypoint, ncommand, nports, nlayers;
 };
 
 int image_record_write(const struct image_record *r, struct buf *out, struct err *e)

@@ -57,6 +57,7 @@ static const struct row rows[] = {
 	NUMBER(drain_ms),
 	NUMBER(prepare_ms),
 	NUMBER(get_sources_ms),
+	NUMBER(services_wait_ms),
 	NUMBER(debug_trace_off),
 	NUMBER(actions_offline),
 	NUMBER(alone),

@@ -32,10 +32,11 @@ struct settings {
 	uint64_t output_limit; /* bytes; 0 none */
 	uint64_t concurrent_id, concurrent_project_id;
 	uint64_t cancel_int_ms, cancel_term_ms; /* patience after INT and after TERM */
-	uint64_t drain_ms;        /* how long a background process may hold the log open */
-	uint64_t prepare_ms;      /* 0: the job's own timeout only */
-	uint64_t get_sources_ms;  /* 0: the job's own timeout only */
-	uint64_t debug_trace_off; /* the operator forbids CI_DEBUG_TRACE */
+	uint64_t drain_ms;         /* how long a background process may hold the log open */
+	uint64_t prepare_ms;       /* 0: the job's own timeout only */
+	uint64_t get_sources_ms;   /* 0: the job's own timeout only */
+	uint64_t services_wait_ms; /* how long services may take to answer; 0: nobody waits */
+	uint64_t debug_trace_off;  /* the operator forbids CI_DEBUG_TRACE */
 	uint64_t
 		actions_offline; /* servers of actions other than the coordinator's are not asked */
 	uint64_t alone;          /* no later supervisor takes the job over: it ends with this one */

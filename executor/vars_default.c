@@ -85,3 +85,28 @@ int vars_default(struct vars *v, const struct job *job, const struct vars_facts 
 			return -1;
 	return set_last(v, f, e);
 }
+
+/* --- a login ------------------------------------------------------------------------------------- */
+
+/* The environment of a login without one: nothing of the daemon's own leaks in. */
+static const struct fixed base_env[] = {
+	{ "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+	{ "HOME", "/home/job" },
+	{ "USER", "job" },
+	{ "LOGNAME", "job" },
+	{ "SHELL", "/bin/sh" },
+	{ "LANG", "C.UTF-8" },
+};
+
+int vars_login(struct vars *vars, struct err *e)
+{
+	return set_all(vars, base_env, sizeof base_env / sizeof *base_env, e);
+}
+
+bool vars_is_login(const char *key, const char *value)
+{
+	for (size_t i = 0; i < sizeof base_env / sizeof *base_env; i++)
+		if (strcmp(base_env[i].key, key) == 0)
+			return strcmp(base_env[i].value, value) == 0;
+	return false;
+}

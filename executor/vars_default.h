@@ -26,4 +26,8 @@ int vars_default(struct vars *v, const struct job *job, const struct vars_facts 
 int vars_environment(struct vars *v, const char *lines, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* PATH, HOME and what else a login has, where no image brings its own; whether a variable is one of those. */
+int vars_login(struct vars *vars, struct err *e) __attribute__((nonnull, warn_unused_result));
+bool vars_is_login(const char *key, const char *value) __attribute__((nonnull));
+
 #endif

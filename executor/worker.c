@@ -20,6 +20,7 @@ static int setup(struct worker *w, const struct forge_job *const *forges, struct
 		.charged = PHASE_PREPARE,
 		.phase_since_ms = clock_ms(),
 		.box = { .init = -1, .pidfd = -1, .src = { .fd = -1 }, .opened = { .fd = -1 } },
+		.services = { .aliases = "" },
 		.image = { .name = "", .platform = "", .user = "", .hold = -1 },
 		.keeper = -1,
 		.until = STOP_CANCEL,
@@ -54,7 +55,7 @@ static void run_phases(struct worker *w)
 	if (worker_prepare(w) < 0 || worker_secrets(w) < 0 || worker_sources(w) < 0)
 		return;
 	worker_restore_caches(w);
-	if (worker_dependencies(w) < 0)
+	if (worker_dependencies(w) < 0 || worker_services_wait(w) < 0)
 		return;
 	worker_phase(w, PHASE_STEPS);
 	if (worker_steps(w) < 0)
@@ -73,6 +74,7 @@ int worker_run(const struct forge_job *const *forges, struct err *e)
 	run_phases(&w);
 	worker_phase(&w, PHASE_CLEANUP);
 	worker_secrets_leave(&w);
+	worker_services_close(&w);
 	worker_box_close(&w);
 	int r = w.trace ? worker_report(&w, e) : err_set(e, EIO, "%s", w.verdict.what);
 	teardown(&w);

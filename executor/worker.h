@@ -20,6 +20,7 @@
 #include "executor/worker_box.h"
 #include "executor/worker_image.h"
 #include "executor/worker_masks.h"
+#include "executor/worker_service.h"
 
 /* Why the job's script is to end; the first reason counts, a harder one replaces a softer one. */
 enum stop { STOP_NONE, STOP_SCRIPT_TIMEOUT, STOP_CANCEL, STOP_TIMEOUT, STOP_ABORT, STOP_INTERRUPT };
@@ -52,6 +53,7 @@ struct worker {
 
 	struct worker_box box;
 	struct worker_image image;
+	struct worker_services services;
 	const char *warnings;                /* about the job's settings, a line each */
 	const char *box_notes;               /* what degrades in it, a line each */
 	int keeper;                          /* socket, -1 none */
@@ -110,8 +112,6 @@ void worker_secrets_leave(struct worker *w) __attribute__((nonnull));
 int worker_sources(struct worker *w) __attribute__((nonnull, warn_unused_result));
 /* In place of the steps of a script: those of a workflow. */
 int worker_workflow(struct worker *w) __attribute__((nonnull, warn_unused_result));
-/* PATH, HOME and what else a login has, into vars. */
-int worker_base_env(struct vars *vars, struct err *e) __attribute__((nonnull, warn_unused_result));
 int worker_steps(struct worker *w) __attribute__((nonnull, warn_unused_result));
 void worker_after(struct worker *w) __attribute__((nonnull));
 void worker_upload(struct worker *w) __attribute__((nonnull));

@@ -150,14 +150,6 @@ static bool wants_kept_tree(const struct worker *w)
 	       strcmp(flags, "-ffdx") != 0;
 }
 
-/* The job's word outweighs the image's. */
-static const char *user_of(const struct worker *w)
-{
-	if (w->image.user[0] || !w->image.record)
-		return w->image.user;
-	return w->image.record->user;
-}
-
 static int box_request(struct worker *w, struct msg *m, char *origin, size_t size, struct err *e)
 {
 	struct gate_sandbox g = {
@@ -168,8 +160,9 @@ static int box_request(struct worker *w, struct msg *m, char *origin, size_t siz
 		.kept = wants_kept_tree(w),
 		.actions = wants_actions(w),
 		.snapshot = w->snapshot,
-		.layers = worker_image_layers(w, e),
-		.user = user_of(w),
+		.layers = worker_image_layers(w, &w->image, e),
+		.user = worker_image_user(&w->image),
+		.aliases = w->services.aliases,
 	};
 	msg_init(m, GATE_SANDBOX);
 	if (!g.layers)

@@ -74,7 +74,7 @@ static struct vars *variables(struct flow_step *s, struct err *e)
 	bool image = w->image.name[0]; /* it brings its own login */
 	const char *action = *s->job->id ? s->job->id
 					 : arena_printf(&w->arena, e, "__run_%u", s->f->serial + 1);
-	if (!v || !action || (!image && worker_base_env(v, e) < 0) ||
+	if (!v || !action || (!image && vars_login(v, e) < 0) ||
 	    vars_environment(v, w->settings.environment, e) < 0 ||
 	    workflow_step_env(s->x, s->job, action, v, e) < 0)
 		return NULL;

@@ -106,6 +106,8 @@ static void say_hello(struct worker *w)
 	msg_put_fd(&m, WORKER_DOORBELL);
 	if (w->box.pidfd >= 0)
 		msg_put_fd(&m, w->box.pidfd);
+	if (w->box.pidfd >= 0)
+		worker_services_hello(w, &m);
 	if (msg_send(w->supervisor.fd, &m, &e) < 0)
 		log_warn("hello", "err", e.msg, NULL);
 }

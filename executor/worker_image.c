@@ -33,11 +33,11 @@ static bool listed(const char *lines, const char *text, bool pattern, bool other
 	return false;
 }
 
-int worker_image_name(struct worker *w, struct err *e)
+int worker_image_name(struct worker *w, struct worker_image *i, const char *otherwise,
+		      struct err *e)
 {
-	const struct job_image *asked = &w->job->image;
-	struct worker_image *i = &w->image;
-	const char *name = asked->name[0] ? asked->name : w->settings.image;
+	const struct job_image *asked = i->asked;
+	const char *name = asked->name[0] ? asked->name : otherwise;
 	i->name = vars_expand(w->vars, &w->arena, name, e);
 	i->platform = i->name ? vars_expand(w->vars, &w->arena, asked->platform, e) : NULL;
 	i->user = i->platform ? vars_expand(w->vars, &w->arena, asked->user, e) : NULL;
@@ -57,6 +57,7 @@ int worker_image_name(struct worker *w, struct err *e)
 
 struct image_talk {
 	struct worker *w;
+	struct worker_image *image;
 	int sock;
 	enum image_fault fault;
 };
@@ -95,12 +96,13 @@ static int hear(struct image_talk *t, struct msg *m, uint32_t done, struct err *
 }
 
 /* The record in the store, held; -1 none. */
-static int find(struct worker *w, bool *ret_private, struct err *e)
+static int find(const struct image_talk *t, bool *ret_private, struct err *e)
 {
+	struct worker *w = t->w;
 	automsg m;
 	msg_init(&m, GATE_IMAGE);
-	msg_put_str(&m, w->image.name);
-	msg_put_str(&m, w->image.platform);
+	msg_put_str(&m, t->image->name);
+	msg_put_str(&m, t->image->platform);
 	if (worker_ask(w, &m, e) < 0)
 		return -1;
 	autofd fd = w->reply.nfds ? msg_get_fd(&w->reply) : -1;
@@ -137,8 +139,8 @@ static int send_pull(struct image_talk *t, struct err *e)
 	automsg m;
 	int r = job_logins(t->w, &logins, e);
 	msg_init(&m, IMAGE_PULL);
-	msg_put_str(&m, t->w->image.name);
-	msg_put_str(&m, t->w->image.platform);
+	msg_put_str(&m, t->image->name);
+	msg_put_str(&m, t->image->platform);
 	msg_put_str(&m, auth && auth->content ? auth->content : "");
 	msg_put_str(&m, buf_cstr(&logins));
 	if (r == 0)
@@ -166,7 +168,7 @@ static int unpack(struct image_talk *t, int record, bool private, struct err *e)
 	char key[IMAGE_HEX + 1];
 	struct err ignored = { 0 };
 	automsg m, done = { 0 }, trim, trimmed = { 0 };
-	image_store_key(t->w->image.name, t->w->image.platform, key);
+	image_store_key(t->image->name, t->image->platform, key);
 	msg_init(&trim, IMAGE_TRIM);
 	msg_put_u64(&trim, t->w->settings.image_keep);
 	msg_init(&m, IMAGE_UNPACK);
@@ -178,8 +180,8 @@ static int unpack(struct image_talk *t, int record, bool private, struct err *e)
 	if (sock < 0 || msg_send(sock, &m, e) < 0 || hear(t, &done, IMAGE_UNPACKED, e) < 0)
 		return -1;
 	bool now;
-	t->w->image.hold = find(t->w, &now, e);
-	if (t->w->image.hold < 0)
+	t->image->hold = find(t, &now, e);
+	if (t->image->hold < 0)
 		return -1;
 	if (msg_send(sock, &trim, &ignored) < 0 || hear(t, &trimmed, IMAGE_TRIMMED, &ignored) < 0)
 		log_warn("image store", "err", ignored.msg, NULL);
@@ -194,35 +196,36 @@ static int load(struct worker *w, int fd, struct image_record *ret, struct err *
 }
 
 /* Whether the store already holds what the registry says the name is now; then it is held. */
-static bool same_as_here(struct worker *w, int pulled, bool private)
+static bool same_as_here(const struct image_talk *t, int pulled, bool private)
 {
+	struct worker *w = t->w;
 	struct err none = { 0 };
 	struct image_record here, there;
 	bool was_private = false;
-	autofd held = find(w, &was_private, &none);
+	autofd held = find(t, &was_private, &none);
 	if (held < 0 || was_private != private || load(w, held, &here, &none) < 0 ||
 	    load(w, pulled, &there, &none) < 0 || strcmp(here.digest, there.digest) != 0)
 		return false;
-	w->image.hold = fd_take(&held);
+	t->image->hold = fd_take(&held);
 	return true;
 }
 
 static int pull(struct image_talk *t, struct err *e)
 {
 	bool private = false;
-	joblog_sayf(&t->w->log, SAY_PLAIN, "Pulling image %s ...", t->w->image.name);
+	joblog_sayf(&t->w->log, SAY_PLAIN, "Pulling image %s ...", t->image->name);
 	if (joblog_commit(&t->w->log, e) < 0)
 		return -1;
 	autofd record = fetch(t, &private, e);
 	if (record < 0)
 		return -1;
-	return same_as_here(t->w, record, private) ? 0 : unpack(t, record, private, e);
+	return same_as_here(t, record, private) ? 0 : unpack(t, record, private, e);
 }
 
 static int use_here(struct image_talk *t, bool only, struct err *e)
 {
 	bool private = false;
-	autofd held = find(t->w, &private, e);
+	autofd held = find(t, &private, e);
 	t->fault = IMAGE_NOT_FOUND;
 	if (held < 0)
 		return -1;
@@ -231,7 +234,7 @@ static int use_here(struct image_talk *t, bool only, struct err *e)
 		return err_set(e, ENOENT, "it is here, and not for everybody%s",
 			       only ? ": use another pull policy, so that its registry is asked"
 				    : "");
-	t->w->image.hold = fd_take(&held);
+	t->image->hold = fd_take(&held);
 	return 0;
 }
 
@@ -296,13 +299,14 @@ static int add_lines(struct policies *p, const char *lines, struct err *e)
 }
 
 /* The job's own where the operator allows them, else the operator's. */
-static int choose(struct worker *w, struct policies *p, struct err *e)
+static int choose(struct worker *w, const struct job_image *asked, struct policies *p,
+		  struct err *e)
 {
 	const struct settings *s = &w->settings;
 	const char *standard = s->image_policy[0] ? s->image_policy : "always\n";
 	const char *allowed = s->image_policies_allowed[0] ? s->image_policies_allowed : standard;
-	for (size_t i = 0; i < w->job->image.npolicies; i++) {
-		const char *name = w->job->image.policies[i];
+	for (size_t i = 0; i < asked->npolicies; i++) {
+		const char *name = asked->policies[i];
 		if (add_policy(p, name, e) < 0)
 			return -1;
 		if (!listed(allowed, name, false, true))
@@ -327,11 +331,11 @@ static int fail_pull(struct worker *w, const struct image_talk *t, const struct 
 	if (t->fault >= IMAGE_DISK)
 		ending = ENDING_INFRA;
 	fail(w, ending, e);
-	verdict_evidence(&w->verdict, "image %s: %s", w->image.name, image_fault_name(t->fault));
+	verdict_evidence(&w->verdict, "image %s: %s", t->image->name, image_fault_name(t->fault));
 	return -1;
 }
 
-static void say_policies(struct worker *w, const struct policies *p)
+static void say_policies(struct worker *w, const char *image, const struct policies *p)
 {
 	char text[TEXT] = "";
 	for (size_t i = 0; i < p->n; i++) {
@@ -339,56 +343,58 @@ static void say_policies(struct worker *w, const struct policies *p)
 		snprintf(text + at, sizeof text - at, "%s%s", i ? " " : "",
 			 policy_names[p->list[i]]);
 	}
-	joblog_sayf(&w->log, SAY_PLAIN, "Using image %s, pull policy [%s] ...", w->image.name,
-		    text);
+	joblog_sayf(&w->log, SAY_PLAIN, "Using image %s, pull policy [%s] ...", image, text);
 }
 
-static int try_all(struct worker *w, const struct policies *p)
+static int try_all(struct worker *w, struct worker_image *i, const struct policies *p)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		struct image_talk t = { .w = w, .sock = -1, .fault = IMAGE_INTERNAL };
+	for (size_t k = 0; k < p->n; k++) {
+		struct image_talk t = { .w = w, .image = i, .sock = -1, .fault = IMAGE_INTERNAL };
 		struct err e = { 0 };
-		if (tries[p->list[i]](&t, &e) == 0)
+		if (tries[p->list[k]](&t, &e) == 0)
 			return 0;
-		if (i + 1 == p->n || e.code == ECANCELED)
+		if (k + 1 == p->n || e.code == ECANCELED)
 			return fail_pull(w, &t, &e);
 		joblog_sayf(&w->log, SAY_WARNING,
 			    "WARNING: with pull policy %s: %s; trying the next one",
-			    policy_names[p->list[i]], e.msg);
+			    policy_names[p->list[k]], e.msg);
 	}
 	return -1;
 }
 
-int worker_image_get(struct worker *w)
+int worker_image_get(struct worker *w, struct worker_image *i)
 {
 	struct err e = { 0 };
 	struct policies p = { .n = 0 };
-	joblog_section(&w->log, "prepare_executor", "Preparing the \"courser\" executor");
-	if (choose(w, &p, &e) < 0)
+	if (choose(w, i->asked, &p, &e) < 0)
 		return fail(w, ENDING_CONFIG, &e);
-	say_policies(w, &p);
-	if (try_all(w, &p) < 0)
+	say_policies(w, i->name, &p);
+	if (try_all(w, i, &p) < 0)
 		return -1;
 	struct image_record *r = arena_new(&w->arena, struct image_record, &e);
-	if (!r || load(w, w->image.hold, r, &e) < 0)
+	if (!r || load(w, i->hold, r, &e) < 0)
 		return fail(w, ENDING_INFRA, &e);
-	w->image.record = r;
-	joblog_sayf(&w->log, SAY_PLAIN, "Using image sha256:%s for %s ...", r->digest,
-		    w->image.name);
+	i->record = r;
+	joblog_sayf(&w->log, SAY_PLAIN, "Using image sha256:%s for %s ...", r->digest, i->name);
 	return 0;
 }
 
 /* --- its steps ----------------------------------------------------------------------------------- */
 
-const char *worker_image_layers(struct worker *w, struct err *e)
+const char *worker_image_layers(struct worker *w, const struct worker_image *i, struct err *e)
 {
-	const struct image_record *r = w->image.record;
+	const struct image_record *r = i->record;
 	if (!r)
 		return "";
 	char *out = arena_alloc(&w->arena, r->nlayers * IMAGE_HEX + 1, e);
-	for (size_t i = 0; out && i < r->nlayers; i++)
-		memcpy(out + i * IMAGE_HEX, r->layers[i].diff, IMAGE_HEX);
+	for (size_t k = 0; out && k < r->nlayers; k++)
+		memcpy(out + k * IMAGE_HEX, r->layers[k].diff, IMAGE_HEX);
 	return out;
+}
+
+const char *worker_image_user(const struct worker_image *i)
+{
+	return i->user[0] || !i->record ? i->user : i->record->user;
 }
 
 static bool job_has(const struct vars *vars, const char *entry)
@@ -401,22 +407,26 @@ static bool job_has(const struct vars *vars, const char *entry)
 	return vars_find(vars, key) != NULL;
 }
 
-int worker_environ(const struct worker *w, const struct vars *vars, struct buf *out, struct err *e)
+int worker_image_environ(const struct worker_image *i, const struct vars *vars, struct buf *out,
+			 struct err *e)
 {
 	static const char path[] =
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	const struct image_record *r = w->image.record;
+	const struct image_record *r = i->record;
 	bool has_path = !r || job_has(vars, path);
-	for (size_t i = 0; r && i < r->nenv; i++) {
-		if (job_has(vars, r->env[i]))
+	for (size_t k = 0; r && k < r->nenv; k++) {
+		if (job_has(vars, r->env[k]))
 			continue;
-		has_path = has_path || str_starts(r->env[i], "PATH=");
-		if (buf_add(out, r->env[i], strlen(r->env[i]) + 1, e) < 0)
+		has_path = has_path || str_starts(r->env[k], "PATH=");
+		if (buf_add(out, r->env[k], strlen(r->env[k]) + 1, e) < 0)
 			return -1;
 	}
-	if (!has_path && buf_add(out, path, sizeof path, e) < 0)
-		return -1;
-	return vars_environ(vars, out, e);
+	return has_path ? 0 : buf_add(out, path, sizeof path, e);
+}
+
+int worker_environ(const struct worker *w, const struct vars *vars, struct buf *out, struct err *e)
+{
+	return worker_image_environ(&w->image, vars, out, e) < 0 ? -1 : vars_environ(vars, out, e);
 }
 
 /* The first that is there; $0 is the script. */
@@ -424,16 +434,15 @@ static const char detect[] =
 	"for s in /usr/local/bin/bash /usr/bin/bash /bin/bash; do [ -x $s ] && exec $s \"$0\"; done; "
 	"exec sh \"$0\"";
 
-/* The job's word outweighs the image's; [""] is none. */
-static size_t entrypoint(const struct worker *w, const char **argv)
+size_t worker_image_entrypoint(const struct worker_image *i, const char **argv)
 {
-	const struct image_record *r = w->image.record;
-	const struct job_image *asked = &w->job->image;
+	const struct image_record *r = i->record;
+	const struct job_image *asked = i->asked;
 	const char *const *words = asked->has_entrypoint ? asked->entrypoint : r->entrypoint;
 	size_t n = asked->has_entrypoint ? asked->nentrypoint : r->nentrypoint, at = 0;
-	for (size_t i = 0; i < n && i < IMAGE_WORDS_MAX; i++)
-		if ((i || words[i][0]) && at++ < SANDBOX_ARGS)
-			argv[at - 1] = words[i];
+	for (size_t k = 0; k < n && k < IMAGE_WORDS_MAX; k++)
+		if ((k || words[k][0]) && at++ < SANDBOX_ARGS)
+			argv[at - 1] = words[k];
 	return at;
 }
 
@@ -444,7 +453,7 @@ int worker_command(const struct worker *w, const char *path, const char *argv[SA
 	const char *plain[] = { w->settings.shell, path, NULL };
 	bool look = w->image.record && strcmp(w->settings.shell, "sh") != 0;
 	const char **rest = look ? found : plain;
-	size_t at = w->image.record ? entrypoint(w, argv) : 0;
+	size_t at = w->image.record ? worker_image_entrypoint(&w->image, argv) : 0;
 	if (at + sizeof found / sizeof *found > SANDBOX_ARGS)
 		return err_set(e, E2BIG, "the entrypoint has %zu words", at);
 	for (size_t i = 0; rest[i]; i++)

@@ -53,28 +53,6 @@ static int read_payload(struct worker *w, struct err *e)
 
 /* --- variables ---------------------------------------------------------------------------------- */
 
-struct fixed {
-	const char *key, *value;
-};
-
-/* The environment of a login without one: nothing of the daemon's own leaks in. */
-static const struct fixed base_env[] = {
-	{ "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
-	{ "HOME", "/home/job" },
-	{ "USER", "job" },
-	{ "LOGNAME", "job" },
-	{ "SHELL", "/bin/sh" },
-	{ "LANG", "C.UTF-8" },
-};
-
-int worker_base_env(struct vars *vars, struct err *e)
-{
-	for (size_t i = 0; i < sizeof base_env / sizeof *base_env; i++)
-		if (vars_set(vars, base_env[i].key, base_env[i].value, VAR_PUBLIC | VAR_RAW, e) < 0)
-			return -1;
-	return 0;
-}
-
 /* The operator's clone_url: where the server's own name for itself is of no use here. */
 static int use_clone_url(struct worker *w, struct err *e)
 {
@@ -163,12 +141,14 @@ static int build_vars(struct worker *w, struct err *e)
 	w->vars = vars_new(&w->arena, e);
 	autobuf warnings = BUF(16 << 10);
 	bool image = w->job->image.name[0] || s->image[0]; /* it brings its own environment */
-	if (!w->vars || (!image && worker_base_env(w->vars, e) < 0) ||
+	if (!w->vars || (!image && vars_login(w->vars, e) < 0) ||
 	    vars_default(w->vars, w->job, &facts, e) < 0 ||
 	    flags_check(w->vars, s->feature_flags, &warnings, e) < 0)
 		return -1;
 	w->warnings = arena_strdup(&w->arena, buf_cstr(&warnings), e);
-	if (!w->warnings || vars_resolve(w->vars, e) < 0 || worker_image_name(w, e) < 0)
+	w->image.asked = &w->job->image;
+	if (!w->warnings || vars_resolve(w->vars, e) < 0 ||
+	    worker_image_name(w, &w->image, s->image, e) < 0)
 		return -1;
 	return w->image.name[0] ? set_image(w, e) : 0;
 }
@@ -222,7 +202,6 @@ static int refuse_unsupported(struct worker *w)
 {
 	const struct job *j = w->job;
 	const struct refusal rows[] = {
-		{ "`services:`", j->nservices > 0 },
 		{ "`run:`", j->has_run },
 	};
 	if (j->workflow && *j->workflow->refusal &&
@@ -248,7 +227,7 @@ static int adapt(struct worker *w, struct err *e)
 {
 	if (use_clone_url(w, e) < 0 || use_label(w, e) < 0 || paths(w, e) < 0)
 		return -1;
-	return build_vars(w, e);
+	return build_vars(w, e) < 0 ? -1 : worker_services_name(w, e);
 }
 
 /* With a payload that cannot be read there is still a log, and the reason in it. */
@@ -294,6 +273,15 @@ static void name_snapshot(struct worker *w)
 		sources_snapshot_key(w->job, &plan, w->snapshot);
 }
 
+/* Services first, as a sandbox is asked for when the job's own is here. */
+static int get_images(struct worker *w)
+{
+	joblog_section(&w->log, "prepare_executor", "Preparing the \"courser\" executor");
+	if (worker_services_get(w) < 0)
+		return -1;
+	return w->image.name[0] ? worker_image_get(w, &w->image) : 0;
+}
+
 int worker_prepare(struct worker *w)
 {
 	struct err e = { 0 };
@@ -302,16 +290,16 @@ int worker_prepare(struct worker *w)
 	if (refuse_unsupported(w) < 0)
 		return give_up(w);
 	name_snapshot(w);
-	bool image = w->image.name[0] != '\0';
-	if (!image && worker_box_ask(w, &e) < 0)
+	bool images = w->image.name[0] != '\0' || w->services.n;
+	if (!images && worker_box_ask(w, &e) < 0)
 		return fail(w, ENDING_INFRA, &e);
 	worker_queue_time(w);
 	if (w->settings.prepare_ms)
 		loop_timer(w->loop, &w->preparation, w->settings.prepare_ms);
 	loop_timer(w->loop, &w->deadline, (uint64_t)w->job->timeout_s * 1000);
-	if (wait_go(w) < 0 || (image && worker_image_get(w) < 0))
+	if (wait_go(w) < 0 || (images && get_images(w) < 0))
 		return -1;
-	if (image && worker_box_ask(w, &e) < 0)
+	if (images && worker_box_ask(w, &e) < 0)
 		return fail(w, ENDING_INFRA, &e);
 	return 0;
 }

@@ -121,6 +121,7 @@ int worker_report(struct worker *w, struct err *e)
 		verdict_set(&w->verdict, ENDING_INFRA, "%s", w->log.broken.msg);
 	if (trace_finish(w->trace, e) < 0)
 		return -1;
+	worker_services_report(w);
 	say_times(w);
 	say_verdict(w);
 	/* a log that cannot be written is closed by the supervisor, which keeps room for that */

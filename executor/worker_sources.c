@@ -116,7 +116,7 @@ static int write_files(struct worker *w, struct err *e)
 
 static void say_environment(struct worker *w, const char *notes)
 {
-	if (!w->image.record)
+	if (!w->image.record && !w->services.n)
 		joblog_section(&w->log, "prepare_executor", "Preparing the \"courser\" executor");
 	if (w->image.record)
 		joblog_sayf(&w->log, SAY_PLAIN,
@@ -300,6 +300,8 @@ int worker_sources(struct worker *w)
 	say_environment(w, w->box_notes);
 	if (write_files(w, &e) < 0)
 		return fail(w, ENDING_INFRA, &e);
+	if (worker_services_start(w) < 0)
+		return -1;
 	loop_timer_clear(w->loop, &w->preparation);
 	if (w->job->sources.url[0] == '\0' || w->job->sources.by_step)
 		return 0;

@@ -256,7 +256,7 @@ static int fill(struct parsing *p, const json_t *task)
 		.name = r.name,
 		.stage = "",
 		.project_path = row.repository,
-		.image = { .name = r.image, .platform = "", .user = "" },
+		.image = { .name = r.image, .platform = "", .user = "", .alias = "" },
 		.workflow = p->w,
 		.trace_sections = true,
 	};

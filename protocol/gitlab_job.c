@@ -134,6 +134,11 @@ static const struct json_row image_rows[] = {
 	{ "pull_policy", json_take_texts, COUNTED(struct job_image, policies, npolicies),
 	  .max = LIST_MAX },
 	{ "executor_opts", json_take_object, .more = &options_table },
+	{ "alias", json_take_line, IMAGE(alias), .max = NAME_MAX_BYTES },
+	{ "command", json_take_texts, COUNTED(struct job_image, command, ncommand),
+	  .max = LIST_MAX },
+	{ "variables", json_take_list, COUNTED(struct job_image, vars, nvars), .max = LIST_MAX,
+	  .more = &var_table },
 };
 static const struct json_table image_table = { TABLE(image_rows, struct job_image) };
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "protocol/job_files.h"
+#include "protocol/job_image.h"
 
 enum {
 	JOB_TIMEOUT_MAX = 30 * 24 * 3600, /* seconds */
@@ -73,18 +74,6 @@ struct job_secret {
 	const char *auth_name, *auth_path, *jwt, *role;
 	const char *engine, *mount, *path, *field; /* "kv-v2", "kv-v1", "generic"; mount path */
 	bool file;
-};
-/* Of a service too. The strings are as the forge sent them: not yet expanded. */
-struct job_image {
-	const char *name; /* "" when the job asks for none */
-	const char *platform, *user;
-	const char *const *entrypoint, *const *policies; /* pull policies, in order */
-	size_t nentrypoint, npolicies;
-	bool has_entrypoint; /* it outweighs the image's, even if it is empty */
-};
-/* How the job may use a server: of the type "registry", its user and password there. */
-struct job_credential {
-	const char *type, *url, *user, *password;
 };
 
 struct job {

@@ -244,6 +244,30 @@ int oci_manifest_parse(const struct oci_answer *from, const struct oci_platform 
 
 /* --- configurations ----------------------------------------------------------------------------- */
 
+/* An object whose keys are what is wanted. */
+static int take_ports(const struct json_at *at, const struct json_row *row, void *to,
+		      struct arena *a, struct err *e)
+{
+	struct oci_config *c = to;
+	const char *key;
+	json_t *none, *all = (json_t *)(uintptr_t)at->value; /* nothing is written */
+	size_t n = json_object_size(at->value);
+	(void)row;
+	const char **ports = n && n <= OCI_LIST_MAX ? arena_array(a, n, sizeof *ports, e) : NULL;
+	if (!ports)
+		return n > OCI_LIST_MAX ? json_at_fail(at, e, "%zu ports", n) : n ? -1 : 0;
+	json_object_foreach(all, key, none)
+	{
+		if (!str_is_printable(key, strlen(key)))
+			return json_at_fail(at, e, "not ports");
+		ports[c->nports] = arena_strdup(a, key, e);
+		if (!ports[c->nports++])
+			return -1;
+	}
+	c->ports = ports;
+	return 0;
+}
+
 static const struct json_row run_rows[] = {
 	{ "User", json_take_line, IN(oci_config, user), .max = TEXT_MAX },
 	{ "WorkingDir", json_take_line, IN(oci_config, workdir), .max = TEXT_MAX },
@@ -251,6 +275,7 @@ static const struct json_row run_rows[] = {
 	{ "Entrypoint", json_take_texts, LIST(oci_config, entrypoint, nentrypoint),
 	  .max = OCI_LIST_MAX },
 	{ "Cmd", json_take_texts, LIST(oci_config, command, ncommand), .max = OCI_LIST_MAX },
+	{ .key = "ExposedPorts", .take = take_ports },
 };
 static const struct json_table run_table = { TABLE(run_rows, oci_config) };
 

@@ -64,8 +64,9 @@ int oci_manifest_parse(const struct oci_answer *from, const struct oci_platform 
 struct oci_config {
 	const char *os, *arch, *user, *workdir;
 	const char *const *env, *const *entrypoint, *const *command;
+	const char *const *ports;    /* exposed: "5432/tcp" as it is written */
 	const char *const *diff_ids; /* checked digests, bottom first */
-	size_t nenv, nentrypoint, ncommand, ndiff_ids;
+	size_t nenv, nentrypoint, ncommand, nports, ndiff_ids;
 };
 
 int oci_config_parse(const char *text, size_t n, struct arena *a, struct oci_config *ret,

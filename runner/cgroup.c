@@ -204,6 +204,14 @@ static int set_limits(const struct cgroup *g, int group, const struct cgroup_lim
 	return 0;
 }
 
+int cgroup_find(const struct cgroup *g, unsigned slot, struct err *e)
+{
+	char name[VALUE];
+	name_of(g, slot, name, sizeof name);
+	int group = openat(g->top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return group < 0 ? err_sys(e, "cgroup %s", name) : group;
+}
+
 int cgroup_job(const struct cgroup *g, unsigned slot, const struct cgroup_limits *l, struct err *e)
 {
 	char name[VALUE];
@@ -211,9 +219,9 @@ int cgroup_job(const struct cgroup *g, unsigned slot, const struct cgroup_limits
 	cgroup_end(g, slot);
 	if (mkdirat(g->top, name, 0755) < 0 && errno != EEXIST)
 		return err_sys(e, "cgroup %s", name);
-	autofd group = openat(g->top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	autofd group = cgroup_find(g, slot, e);
 	if (group < 0)
-		return err_sys(e, "cgroup %s", name);
+		return -1;
 	return set_limits(g, group, l, e) < 0 ? -1 : fd_take(&group);
 }
 

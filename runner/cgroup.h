@@ -38,6 +38,10 @@ void cgroup_close(struct cgroup *g) __attribute__((nonnull));
 int cgroup_job(const struct cgroup *g, unsigned slot, const struct cgroup_limits *l, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
+/* The slot's group as it is. */
+int cgroup_find(const struct cgroup *g, unsigned slot, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* Move the process into the group; its children begin there. */
 int cgroup_enter(int group, pid_t pid, struct err *e) __attribute__((warn_unused_result));
 

@@ -50,7 +50,7 @@ struct config_runner {
 	size_t nimages_allowed, nimages_pull_policy, nimages_allowed_policies;
 	size_t nimages_insecure, nimages_mirrors, nimages_paths;
 	uint64_t images_keep, images_max_size; /* bytes */
-	uint64_t vault_timeout_ms;
+	uint64_t vault_timeout_ms, services_wait_ms;
 };
 
 struct config {

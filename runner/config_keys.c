@@ -166,7 +166,7 @@ static const struct config_key runner_keys[] = {
 	RUN("image", LINE, image, .standard = "",
 	    .doc = "Image for jobs that name none; empty: they run on this machine's own files."),
 	RUN("images.allowed", LIST, images_allowed, COUNTED(nimages_allowed), .standard = "",
-	    .doc = "Patterns of the images that jobs may name; none listed: any."),
+	    .doc = "Patterns of the images that jobs and their services may name; none listed: any."),
 	RUN("images.pull_policy", LIST, images_pull_policy, COUNTED(nimages_pull_policy),
 	    .standard = "",
 	    .doc = "always, if-not-present or never; several are tried in turn. Default: always."),
@@ -188,6 +188,9 @@ static const struct config_key runner_keys[] = {
 	    .doc = "How much unpacked layers may take; beyond it the least recently used go."),
 	RUN("images.max_size", SIZE, images_max_size, .min = 1 << 20, .max = 1ULL << 50, .bare = 1,
 	    .standard = "16GiB", .doc = "The largest image that is pulled, as it is compressed."),
+	RUN("services.wait", DURATION, services_wait_ms, .max = HOUR, .standard = "30s",
+	    .doc = "How long the services of a job may take until one of their ports answers; then the "
+		   "job goes on with a warning. 0: they are not waited for."),
 	RUN("vault.timeout", DURATION, vault_timeout_ms, .min = SECOND, .max = 80 * SECOND,
 	    .standard = "60s", .doc = "The most time for one read of a secret."),
 };

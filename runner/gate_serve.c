@@ -35,13 +35,16 @@ struct gate_row {
 
 #define IN(p) (1u << PHASE_##p)
 
-/* Of an adopted worker: its pidfd, the doorbell that it rings, and its sandbox's init, if it has one. */
+/* Of an adopted worker: its pidfd, the doorbell that it rings, its sandbox's init, if it has one, and those of
+ * its services, as many as a message holds. */
 static int take_hello_fds(struct slot *s, struct msg *m, struct err *e)
 {
 	autofd self = msg_get_fd(m);
 	s->doorbell = msg_get_fd(m);
 	if (m->fdat < m->nfds)
 		s->pidfd = msg_get_fd(m);
+	while (m->fdat < m->nfds)
+		slot_service_adopt(s, msg_get_fd(m));
 	return self < 0 ? -1 : role_adopt(&s->worker, "worker", s->host->loop, fd_take(&self), e);
 }
 
@@ -383,6 +386,8 @@ static const struct gate_row gate[GATE_TYPES] = {
 	[GATE_IMAGE] = { "image", IN(PREPARE), false, slot_image_serve },
 	[GATE_PULLER] = { "puller", IN(PREPARE), false, serve_helper },
 	[GATE_UNPACKER] = { "unpacker", IN(PREPARE), false, serve_helper },
+	[GATE_SERVICE] = { "service", IN(PREPARE) | IN(SECRETS) | IN(SOURCES), false,
+			   slot_service_serve },
 	[GATE_KEEPER] = { "keeper", IN(PREPARE) | IN(SECRETS), true, serve_keeper },
 	[GATE_SNAPSHOT] = { "snapshot", IN(SOURCES), true, serve_snapshot },
 	[GATE_PHASE] = { "phase", ~0u, false, serve_phase },

@@ -205,6 +205,8 @@ static int write_record(struct pull *u, struct buf *out, struct err *e)
 		.nentrypoint = c->nentrypoint,
 		.command = c->command,
 		.ncommand = c->ncommand,
+		.ports = c->ports,
+		.nports = c->nports,
 		.layers = layers,
 		.nlayers = m->nlayers,
 	};

@@ -163,6 +163,7 @@ static int fill_settings(struct registry_row *r, const struct config_runner *fro
 		.drain_ms = from->drain_ms,
 		.prepare_ms = from->prepare_timeout_ms,
 		.get_sources_ms = from->get_sources_timeout_ms,
+		.services_wait_ms = from->services_wait_ms,
 		.debug_trace_off = from->debug_trace_disabled,
 		.actions_offline = from->actions_offline,
 	};

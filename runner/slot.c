@@ -119,7 +119,12 @@ void slot_spawned(struct slot *s, struct sandbox_made *made)
 		return;
 	s->sandbox_pending = false;
 	if (made->what == SANDBOX_REFUSED) {
+		s->services.asked = false;
 		slot_refuse(s, made->text);
+		return;
+	}
+	if (s->services.asked) {
+		slot_service_made(s, made);
 		return;
 	}
 	s->pidfd = fd_take(&made->pidfd);

@@ -13,6 +13,7 @@
 #include "runner/host.h"
 #include "runner/role.h"
 #include "runner/slot_job.h"
+#include "runner/slot_service.h"
 #include "sandbox/sandbox.h"
 
 /* What is shown of a job. */
@@ -54,8 +55,9 @@ struct slot {
 	bool sandbox_pending;
 	struct slot_order *order; /* a sandbox that the spawner could not be asked for yet */
 	int pidfd, userns, mntns; /* of the sandbox */
-	int snapshot;             /* the tree that it shows, locked; -1 none */
-	uint32_t uid, gid;        /* the job's in it */
+	struct slot_services services;
+	int snapshot;      /* the tree that it shows, locked; -1 none */
+	uint32_t uid, gid; /* the job's in it */
 	char project_dir[SANDBOX_PATH];
 	char origin[512];      /* of the job's own repository */
 	uint64_t want_project; /* the worker's word, where the coordinator's is not known */

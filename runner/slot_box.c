@@ -186,7 +186,9 @@ static int fill(struct slot *s, struct sandbox_spec *spec, const struct gate_san
 			       "can have",
 			       want->project_dir);
 	snprintf(s->project_dir, sizeof s->project_dir, "%s", want->project_dir);
-	fill_common(s->host, s->number, s->options, spec);
+	if (strlen(want->aliases) >= sizeof spec->aliases)
+		return err_set(e, E2BIG, "services: their names are too long");
+	snprintf(spec->aliases, sizeof spec->aliases, "%s", want->aliases);
 	return add_mounts(s, spec, want, e);
 }
 
@@ -208,13 +210,6 @@ static int stores_open(struct slot *s, const struct gate_sandbox *want, int *ret
 	return 0;
 }
 
-/* A request for a sandbox. The fds are its own. */
-struct slot_order {
-	struct sandbox_spec spec;
-	/* the tree, the objects, the snapshot, the actions, an image's two, as far as there are; -1 */
-	int fds[7];
-};
-
 void slot_box_forget(struct slot *s)
 {
 	if (!s->order)
@@ -227,17 +222,18 @@ void slot_box_forget(struct slot *s)
 
 /* A socket holds a dozen requests. When it is full the order waits: each of those in it will be
  * answered, and each answer is a reason to try again. */
-static int send_order(struct slot *s, struct err *e)
+int slot_order_send(struct slot *s, struct err *e)
 {
 	uint64_t cookie = s->number | (uint64_t)s->generation << 32;
 	int r = sandbox_spawn_request(s->host->spawner_socket.fd, cookie, &s->order->spec,
 				      s->order->fds, e);
-	if (r < 0 && e->code == EAGAIN) {
+	bool later = r < 0 && e->code == EAGAIN;
+	if (later)
 		err_clear(e);
-		return 0;
-	}
-	slot_box_forget(s);
-	return r;
+	else
+		slot_box_forget(s);
+	s->sandbox_pending = later || r == 0;
+	return later ? 0 : r;
 }
 
 void slot_box_ask_again(struct host *h)
@@ -248,10 +244,8 @@ void slot_box_ask_again(struct host *h)
 		struct slot *s = h->slots[n];
 		if (!s || !s->order)
 			continue;
-		if (send_order(s, &e) < 0) {
-			s->sandbox_pending = false;
+		if (slot_order_send(s, &e) < 0)
 			slot_refuse(s, e.msg);
-		}
 		if (s->order)
 			return; /* still full */
 		waited = true;
@@ -274,21 +268,29 @@ static int fill_order(struct slot *s, const struct gate_sandbox *want, struct er
 	fds = s->order->fds;
 	if (fill(s, &s->order->spec, want, e) < 0)
 		return -1;
-	return want->layers[0] ? slot_image_fill(s, want, &s->order->spec, fds, e) : 0;
+	const struct slot_image image = { want->layers, want->user, 0 };
+	return want->layers[0] ? slot_image_fill(s, &image, e) : 0;
+}
+
+struct slot_order *slot_order_new(struct slot *s, struct err *e)
+{
+	s->order = malloc(sizeof *s->order);
+	if (!s->order) {
+		err_set(e, ENOMEM, "out of memory");
+		return NULL;
+	}
+	memset(s->order->fds, -1, sizeof s->order->fds);
+	fill_common(s->host, s->number, s->options, &s->order->spec);
+	return s->order;
 }
 
 int slot_box_request(struct slot *s, const struct gate_sandbox *want, struct err *e)
 {
-	s->order = malloc(sizeof *s->order);
-	if (!s->order)
-		return err_set(e, ENOMEM, "out of memory");
-	memset(s->order->fds, -1, sizeof s->order->fds);
+	if (!slot_order_new(s, e))
+		return -1;
 	if (fill_order(s, want, e) < 0) {
 		slot_box_forget(s);
 		return -1;
 	}
-	if (send_order(s, e) < 0)
-		return -1;
-	s->sandbox_pending = true;
-	return 0;
+	return slot_order_send(s, e);
 }

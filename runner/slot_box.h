@@ -7,6 +7,19 @@
 /* Where the mirror's objects are in every sandbox. */
 #define SLOT_MIRROR "/run/mirror"
 
+/* A request for a sandbox. The fds are its own, ended by -1: the tree, the objects, the snapshot, the
+ * actions, an image's two, as far as there are. */
+struct slot_order {
+	struct sandbox_spec spec;
+	int fds[SANDBOX_FDS + 1];
+};
+
+/* An empty one as the slot's, with what does not depend on the job. NULL with e set. */
+struct slot_order *slot_order_new(struct slot *s, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+/* Send the slot's: it is sent or waits for room. -1: it is gone. */
+int slot_order_send(struct slot *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+
 /* Ask the spawner, now or when it has room for the question. The reply comes to slot_spawned. */
 int slot_box_request(struct slot *s, const struct gate_sandbox *want, struct err *e)
 	__attribute__((nonnull, warn_unused_result));

@@ -227,12 +227,12 @@ static void look_again(struct timer *t)
 	look_over((struct slot *)(void *)((char *)t - offsetof(struct slot, empty)));
 }
 
-/* Its init has ended, and with it every process of the job. Bounded: the kernel takes its time with a
+/* Its init has ended, and with it every process of the job; its services' too. Bounded: the kernel takes its time with a
  * process in the middle of its disk's. */
 static bool box_empty(struct slot *s)
 {
 	struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
-	if (s->pidfd < 0 || poll(&p, 1, 0) == 1)
+	if ((s->pidfd < 0 || poll(&p, 1, 0) == 1) && slot_services_gone(s))
 		return true;
 	if (s->looks++ < LOOKS) {
 		s->empty.fire = look_again;
@@ -318,6 +318,7 @@ void slot_release(struct slot *s)
 	fd_close(&s->keeper_socket.fd);
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		fd_close(fds[i]);
+	slot_services_done(s);
 	slot_limits_end(s);
 	loop_timer_clear(s->host->loop, &s->patience);
 	loop_timer_clear(s->host->loop, &s->empty);

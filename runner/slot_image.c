@@ -3,16 +3,15 @@
 #include "base/fd.h"
 #include "executor/image_store.h"
 #include "runner/host.h"
+#include "runner/slot_box.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { NAME_MAX_BYTES = 4096 };
-
-/* Where what the job writes into its image is, below its directory. */
-#define BOX "box"
 
 int slot_image_serve(struct slot *s, struct msg *m, struct err *e)
 {
@@ -71,11 +70,33 @@ static int take_layers(struct slot *s, const char *layers, struct sandbox_image 
 	return 0;
 }
 
-int slot_image_fill(struct slot *s, const struct gate_sandbox *want, struct sandbox_spec *spec,
-		    int *fds, struct err *e)
+void slot_image_box(unsigned number, char out[SLOT_IMAGE_BOX])
 {
+	if (number)
+		snprintf(out, SLOT_IMAGE_BOX, "box-%u", number);
+	else
+		snprintf(out, SLOT_IMAGE_BOX, "box");
+}
+
+bool slot_image_has_box(int dir)
+{
+	char name[SLOT_IMAGE_BOX];
+	for (unsigned i = 0; i <= GATE_SERVICES; i++) {
+		slot_image_box(i, name);
+		if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	}
+	return false;
+}
+
+int slot_image_fill(struct slot *s, const struct slot_image *want, struct err *e)
+{
+	struct sandbox_spec *spec = &s->order->spec;
 	struct sandbox_image *i = &spec->image;
+	int *fds = s->order->fds;
+	char box[SLOT_IMAGE_BOX];
 	size_t at = 0;
+	slot_image_box(want->number, box);
 	while (fds[at] >= 0)
 		at++;
 	if (strlen(want->user) >= sizeof i->user)
@@ -87,7 +108,7 @@ int slot_image_fill(struct slot *s, const struct gate_sandbox *want, struct sand
 	fds[at] = fcntl(s->host->images.layers, F_DUPFD_CLOEXEC, 0);
 	if (fds[at] < 0)
 		return err_sys(e, "image store");
-	fds[at + 1] = fd_mkdir_open(s->dir, BOX, 0755, e);
+	fds[at + 1] = fd_mkdir_open(s->dir, box, 0755, e);
 	if (fds[at + 1] < 0 || priv_give_root(&s->host->priv, s->number, fds[at + 1], e) < 0)
 		return err_wrap(e, "image");
 	i->layers_fd = (int32_t)at;

@@ -61,6 +61,18 @@ bool slot_limits_set(struct slot *s, int files[USAGE_FILES], char *notes, size_t
 	return false;
 }
 
+void slot_limits_join(struct slot *s, int pidfd)
+{
+	const struct cgroup *g = &s->host->cgroup;
+	struct err e = { 0 };
+	if (g->top < 0)
+		return;
+	autofd group = cgroup_find(g, s->number, &e);
+	pid_t pid = group < 0 ? -1 : pid_of(pidfd, &e);
+	if (pid < 0 || cgroup_enter(group, pid, &e) < 0)
+		log_warn("cgroup of a service", "job", s->name, "err", e.msg, NULL);
+}
+
 void slot_limits_end(struct slot *s)
 {
 	if (s->host->cgroup.top >= 0)

@@ -12,6 +12,9 @@
 bool slot_limits_set(struct slot *s, int files[USAGE_FILES], char *notes, size_t size)
 	__attribute__((nonnull));
 
+/* One more sandbox of the job, where a group holds its limits: its init is behind the pidfd. */
+void slot_limits_join(struct slot *s, int pidfd) __attribute__((nonnull));
+
 /* All of the job has ended. */
 void slot_limits_end(struct slot *s) __attribute__((nonnull));
 

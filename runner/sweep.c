@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "runner/host.h"
+#include "runner/slot_image.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -163,9 +164,8 @@ static int start_cleaner(struct host *h, int dir, struct err *e)
 
 static int begin(struct host *h, const char *name, struct err *e)
 {
-	struct stat st;
 	autofd dir = openat(h->state.jobs, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir >= 0 && fstatat(dir, "box", &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (dir >= 0 && slot_image_has_box(dir))
 		return start_cleaner(h, dir, e);
 	autofd tree = dir < 0 ? -1
 			      : openat(dir, "tree", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);

@@ -87,9 +87,7 @@ int sandbox_init_measure(int sock, struct err *e) __attribute__((nonnull, warn_u
 int sandbox_init_open(int sock, const char *dir, const char *path, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* Ask which of the n TCP ports of 127.0.0.1 answers in its network; answered by LISTENING: code is the first that
- * does, 0 none. */
-enum { SANDBOX_PORTS = 32 };
+/* Which of the n <= 32 TCP ports answers on 127.0.0.1? LISTENING: the first that does in code; 0 none. */
 int sandbox_init_ports(int sock, const unsigned *ports, size_t n, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 

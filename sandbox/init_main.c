@@ -301,9 +301,9 @@ static int serve_measure(struct msg *m, struct err *e)
 
 static int serve_ports(struct msg *m, struct err *e)
 {
-	unsigned ports[SANDBOX_PORTS];
+	unsigned ports[PORTS_MAX];
 	uint32_t n = msg_get_u32(m);
-	if (n > SANDBOX_PORTS)
+	if (n > PORTS_MAX)
 		return err_set(e, EPROTO, "%u ports", n);
 	for (uint32_t i = 0; i < n; i++)
 		ports[i] = msg_get_u32(m);

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { PORTS_MAX = 32 };
+
 /* The first of the ports that answers in this process's network; 0 none. */
 unsigned ports_answering(const unsigned *ports, size_t n) __attribute__((nonnull));
 

@@ -81,7 +81,7 @@ BAD = {
     "scheme": (lambda p: json.dumps({**p, "variables": [], "git_info": {
         **p["git_info"], "repo_url": "file:///etc/passwd"}}).encode(), "file"),
     "image": (changed(image={"name": "Alpine"}), "its name has a capital letter"),
-    "services": (changed(services=[{"name": "postgres"}]), "services"),
+    "services": (changed(services=[{"name": ""}]), "a service has no image"),
     "deep": (lambda p: json.dumps(p)[:-1].encode() + b', "x": ' + b"[" * 5000 + b"]" * 5000 + b"}", ""),
 }
 

@@ -185,12 +185,6 @@ def test_an_image_that_puts_links_in_our_way(courser: Courser, registry: Registr
     says(result, f"the image's /{name} is not a directory")
 
 
-def test_services_are_refused_with_words(courser: Courser, registry: Registry) -> None:
-    result = run(courser, registry, image(), ["true"], services=[{"name": "postgres"}])
-    assert result.returncode == 1
-    says(result, "`services:`")
-
-
 # --- policies ----------------------------------------------------------------------------------------------------------
 
 

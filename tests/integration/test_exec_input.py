@@ -60,7 +60,6 @@ def test_ten_megabytes_of_variables(courser):
 
 
 @pytest.mark.parametrize("change, words", [
-    ({"services": [{"name": "postgres"}]}, "`services:`"),
     ({"run": json.dumps([{"name": "a", "script": "echo"}])}, "`run:`"),
 ])
 def test_what_is_not_there_yet_is_refused(courser, change, words):

@@ -96,6 +96,10 @@ START_TEST(full_is_read)
 	ck_assert_str_eq(job->image.name, "registry.example.com/deploy:1");
 	ck_assert_uint_eq(job->nservices, 1);
 	ck_assert_str_eq(job->services[0].name, "postgres:16");
+	ck_assert_str_eq(job->services[0].alias, "db");
+	ck_assert_uint_eq(job->services[0].nvars, 1);
+	ck_assert_str_eq(job->services[0].vars[0].key, "POSTGRES_PASSWORD");
+	ck_assert_uint_eq(job->services[0].ncommand, 0);
 	ck_assert_uint_eq(job->nartifacts, 2);
 	ck_assert_str_eq(job->artifacts[1].type, "junit");
 	ck_assert_int_eq(job->artifacts[1].when, JOB_ON_FAILURE);

@@ -62,6 +62,7 @@ START_TEST(a_poll)
 	json_t *features = json_object_get(info, "features");
 	ck_assert_uint_eq(json_object_size(features), 31);
 	ck_assert(json_is_true(json_object_get(features, "two_phase_job_commit")));
+	ck_assert(json_is_true(json_object_get(features, "services")));
 	ck_assert(json_is_false(json_object_get(features, "terminal")));
 	json_decref(j);
 }

@@ -43,7 +43,7 @@ static void teardown(void)
 static struct image_record example(void)
 {
 	static const char *const env[] = { "PATH=/bin", "A=two words \"quoted\"\n" };
-	static const char *const command[] = { "sh", "" };
+	static const char *const command[] = { "sh", "" }, *const ports[] = { "5432/tcp" };
 	static const struct image_layer layers[] = { { HA, HB, 7 }, { HC, HC, 1ULL << 40 } };
 	return (struct image_record){
 		.name = "r.example/x:1",
@@ -54,6 +54,8 @@ static struct image_record example(void)
 		.nenv = 2,
 		.command = command,
 		.ncommand = 2,
+		.ports = ports,
+		.nports = 1,
 		.layers = layers,
 		.nlayers = 2,
 	};
@@ -74,6 +76,8 @@ START_TEST(a_record_is_read_as_it_was_written)
 	ck_assert_str_eq(got.env[1], r.env[1]);
 	ck_assert_uint_eq(got.nentrypoint, 0);
 	ck_assert_str_eq(got.command[1], "");
+	ck_assert_uint_eq(got.nports, 1);
+	ck_assert_str_eq(got.ports[0], "5432/tcp");
 	ck_assert_uint_eq(got.nlayers, 2);
 	ck_assert_str_eq(got.layers[0].blob, HB);
 	ck_assert_uint_eq(got.layers[1].size, 1ULL << 40);

@@ -137,7 +137,7 @@ START_TEST(a_configuration_is_read)
 	static const char text[] =
 		"{\"os\":\"linux\",\"architecture\":\"amd64\",\"config\":{\"User\":\"node:www\","
 		"\"Env\":[\"PATH=/bin\",\"A=\"],\"Entrypoint\":[\"/e\"],\"Cmd\":null,"
-		"\"WorkingDir\":\"/srv\"},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" DA
+		"\"ExposedPorts\":{\"80/tcp\":{},\"53/udp\":{}},\"WorkingDir\":\"/srv\"},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" DA
 		"\"]}}";
 	ck_assert_msg(oci_config_parse(text, strlen(text), &arena, &c, &err) == 0, "%s", err.msg);
 	ck_assert_str_eq(c.user, "node:www");
@@ -146,6 +146,9 @@ START_TEST(a_configuration_is_read)
 	ck_assert_str_eq(c.env[1], "A=");
 	ck_assert_uint_eq(c.nentrypoint, 1);
 	ck_assert_uint_eq(c.ncommand, 0);
+	ck_assert_uint_eq(c.nports, 2);
+	ck_assert_str_eq(c.ports[0], "80/tcp");
+	ck_assert_str_eq(c.ports[1], "53/udp");
 	ck_assert_str_eq(c.diff_ids[0], DA);
 }
 END_TEST
@@ -157,6 +160,8 @@ static const struct bad bad_configs[] = {
 	{ "{\"config\":{\"Env\":[\"=x\"]},\"rootfs\":{\"diff_ids\":[\"" DA "\"]}}", "", "Env[0]" },
 	{ "{\"config\":{\"Env\":[\"x\\u0000=1\"]},\"rootfs\":{\"diff_ids\":[\"" DA "\"]}}", "",
 	  "NUL" },
+	{ "{\"config\":{\"ExposedPorts\":{\"8\\n0\":{}}},\"rootfs\":{\"diff_ids\":[\"" DA "\"]}}",
+	  "", "not ports" },
 	{ "{\"config\":{\"User\":\"a\\nb\"},\"rootfs\":{\"diff_ids\":[\"" DA "\"]}}", "",
 	  "control" },
 };
