@@ -61,8 +61,8 @@ struct worker {
 	char snapshot[SOURCES_KEY];          /* key of the tree that it needs, "" none */
 	const struct worker_remote *remotes; /* the actions that were fetched, the last first */
 	unsigned credentials;                /* files with a token that were written */
-	bool may_run_after;                  /* the steps were reached */
-	bool stepped;                        /* a shell of the job has run */
+	bool may_run_after, stepped; /* the steps were reached; a shell of the job has run */
+	int *stamps; /* of each cache that was restored (executor/cache_stamps.h), -1 none */
 
 	enum phase phase, charged; /* charged: whose account the time goes to */
 	uint64_t phase_since_ms, started_ms;
