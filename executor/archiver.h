@@ -11,6 +11,8 @@
  * ARCHIVER_STOW   u32 stamped; fds: parcel, stream (executor/cache_stream.h) to write, and if stamped
  *                 the stamps of a restore
  * ARCHIVER_RESTORE str tree; u64 newest (seconds: no file is younger); fd: stream to read
+ * ARCHIVER_HASH   str root; u32 follow, n; n × str pattern   executor/file_hash.h
+ * ARCHIVER_HASHED str hex                          the answer to it
  * ARCHIVER_LINE   u32 enum say_style; str text     any number
  * ARCHIVER_FOUND  u64 n                            of PACK and STOW: what will be packed; 0: nothing is written
  * ARCHIVER_STAMPS fd: how restored files look (executor/cache_stamps.h); before the DONE of RESTORE
@@ -30,11 +32,13 @@ enum archiver_type {
 	ARCHIVER_UNPACK,
 	ARCHIVER_STOW,
 	ARCHIVER_RESTORE,
+	ARCHIVER_HASH,
 	ARCHIVER_LINE = 64,
 	ARCHIVER_FOUND,
 	ARCHIVER_DONE,
 	ARCHIVER_FAILED,
-	ARCHIVER_STAMPS
+	ARCHIVER_STAMPS,
+	ARCHIVER_HASHED
 };
 
 struct archiver_result {

@@ -1,5 +1,6 @@
 /* The phase steps of a workflow job: its steps in order, then what it hands on. */
 #include "executor/worker_flow.h"
+#include "executor/worker_hash.h"
 
 #include "base/str.h"
 
@@ -104,6 +105,8 @@ int worker_workflow(struct worker *w)
 		verdict_set(&w->verdict, ENDING_CONFIG, "%s", e.msg);
 		return -1;
 	}
+	f.x.all->hash_files = worker_hash;
+	f.x.all->hasher = w;
 	if (worker_uses_prepare(w) < 0)
 		return -1;
 	int r = write_event(w, &f.x, &e) < 0 ? -1 : run_all(&f, &e);

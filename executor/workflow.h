@@ -23,6 +23,9 @@ struct workflow_shared {
 	const struct expr_value *env; /* the workflow's, the job's, then what GITHUB_ENV added */
 	const char *path;             /* of GITHUB_PATH: directories, each with ':' behind it */
 	bool cancelled, debug;
+	/* As in expr_scope; NULL: hashFiles is an error. */
+	int (*hash_files)(void *hasher, const struct expr_patterns *p, char ret[65], struct err *e);
+	void *hasher;
 };
 
 struct workflow {

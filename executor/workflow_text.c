@@ -22,6 +22,21 @@ static int status(void *arg, enum expr_status which, bool *ret, struct err *e)
 	return 0;
 }
 
+static int hash_files(void *arg, const struct expr_patterns *p, char ret[65], struct err *e)
+{
+	const struct workflow_shared *all = ((const struct workflow *)arg)->all;
+	return all->hash_files(all->hasher, p, ret, e);
+}
+
+static struct expr_scope scope_of(struct workflow *x)
+{
+	return (struct expr_scope){
+		.contexts = x->contexts,
+		.hash_files = x->all->hash_files ? hash_files : NULL,
+		.arg = x,
+	};
+}
+
 static int place(const struct workflow *x, const struct job_text *t, struct err *e)
 {
 	return err_wrap(e, "the value at line %u, column %u of %.200s", t->line, t->col, x->place);
@@ -31,7 +46,7 @@ static int place(const struct workflow *x, const struct job_text *t, struct err 
 static const struct expr_value *evaluate(struct workflow *x, const struct job_text *t,
 					 struct err *e)
 {
-	struct expr_scope scope = { .contexts = x->contexts };
+	struct expr_scope scope = scope_of(x);
 	struct expr run = { .a = x->a, .scope = &scope };
 	const struct expr_value *v = expr_template(&run, t->text, strlen(t->text), e);
 	if (!v)
@@ -56,7 +71,8 @@ const char *workflow_text(struct workflow *x, const struct job_text *t, struct e
 
 int workflow_condition(struct workflow *x, const struct job_text *t, bool *ret, struct err *e)
 {
-	struct expr_scope scope = { .contexts = x->contexts, .status = status, .arg = x };
+	struct expr_scope scope = scope_of(x);
+	scope.status = status;
 	struct expr run = { .a = x->a, .scope = &scope };
 	if (workflow_put_job(x, e) < 0)
 		return -1;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/verb.h"
 #include "executor/archiver.h"
+#include "executor/file_hash.h"
 #include "executor/git_lib.h"
 #include "sandbox/confine.h"
 
@@ -18,6 +19,7 @@
 #include <sys/stat.h>
 
 enum { FD_WORKER = 3, FD_USERNS, FD_MNTNS };
+enum { PATTERNS_MAX = 1000, ARENA_BYTES = 32 << 20 };
 
 static int confine(const char *ids, struct err *e)
 {
@@ -81,13 +83,54 @@ static int restore(void *none, struct msg *m, struct err *e)
 	return archiver_restore(FD_WORKER, tree, newest, stream, e);
 }
 
+static int hash_tree(const char *root, struct file_hash *q, struct arena *a, char ret[DIGEST_HEX],
+		     struct err *e)
+{
+	autofd dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0)
+		return err_sys(e, "%s", root);
+	q->dir = dir;
+	q->root = root;
+	return file_hash(q, a, ret, e);
+}
+
+static int take_patterns(struct msg *m, struct file_hash *q, struct arena *a, struct err *e)
+{
+	q->follow_links = msg_get_u32(m) != 0;
+	q->n = msg_get_u32(m);
+	if (q->n > PATTERNS_MAX)
+		return err_set(e, E2BIG, "%zu patterns", q->n);
+	const char **texts = arena_array(a, q->n + 1, sizeof *texts, e);
+	for (size_t i = 0; texts && i < q->n; i++)
+		texts[i] = msg_get_str(m);
+	q->patterns = texts;
+	return texts ? msg_end(m, e) : -1;
+}
+
+static int hash(void *none, struct msg *m, struct err *e)
+{
+	struct arena a = ARENA(ARENA_BYTES);
+	struct file_hash q = { .dir = -1 };
+	struct err why = { 0 };
+	char hex[DIGEST_HEX];
+	const char *root = msg_get_str(m);
+	(void)none;
+	int r = take_patterns(m, &q, &a, e);
+	bool done = r == 0 && hash_tree(root, &q, &a, hex, &why) == 0;
+	arena_done(&a);
+	if (r < 0 || !done)
+		return r < 0 ? -1 : archiver_failed(FD_WORKER, &why, e);
+	automsg answer;
+	msg_init(&answer, ARCHIVER_HASHED);
+	msg_put_str(&answer, hex);
+	return msg_send(FD_WORKER, &answer, e);
+}
+
 static int run(struct err *e)
 {
 	static const struct verb verbs[] = {
-		{ ARCHIVER_PACK, pack },
-		{ ARCHIVER_UNPACK, unpack },
-		{ ARCHIVER_STOW, stow },
-		{ ARCHIVER_RESTORE, restore },
+		{ ARCHIVER_PACK, pack },       { ARCHIVER_UNPACK, unpack }, { ARCHIVER_STOW, stow },
+		{ ARCHIVER_RESTORE, restore }, { ARCHIVER_HASH, hash },
 	};
 	return verb_serve(FD_WORKER, verbs, sizeof verbs / sizeof *verbs, NULL, e);
 }

@@ -117,3 +117,25 @@ def test_what_cannot_be_checked_out(gitea, courser, git, repo):
         assert task.wait(40).result == "FAILURE" and words in task.text, task.text
         assert f"Fault: {fault}" in task.lines and printed(task, "always") == ["on"], task.text
         assert [s["result"] for s in task.steps] == ["RESULT_FAILURE", "RESULT_SKIPPED", "RESULT_SUCCESS"]
+
+
+HASHES = """      - uses: actions/checkout@v4
+      - run: mkdir -p web/.dot z; echo 3 >web/.dot/go.sum; echo 4 >'z/a{b}.txt'; ln -s ../README z/link; ln -s web circle
+      - run: |
+          echo "all-$((0)) ${{ hashFiles('**/go.sum', 'README') }} ${{ hashFiles('web/') }}"
+          echo "more-$((0)) ${{ hashFiles('z', '!z/a{b}.txt') }} ${{ hashFiles('nothing/**') }}-"
+          hash() { for f; do sha256sum "$f"; done | cut -c1-64 | xxd -r -p | sha256sum | cut -c1-64; }
+          echo "own-$((0)) $(hash README web/.dot/go.sum) $(hash web/.dot/go.sum) $(hash z/link)"
+      - if: hashFiles('README') != ''
+        run: echo there-$((0)) yes
+      - run: echo ${{ hashFiles('[') }}
+"""
+
+
+def test_hashes_of_files(gitea, courser, git, repo):
+    start(courser, gitea)
+    task = queue(gitea, git, repo, HASHES).wait(40)
+    one, two, three = printed(task, "own")[0].split()
+    assert printed(task, "all") == [f"{one} {two}"] and printed(task, "more") == [f"{three} -"], task.text
+    assert printed(task, "there") == ["yes"] and task.result == "FAILURE"
+    assert 'the pattern "["' in task.text and "Fault: config" in task.lines
