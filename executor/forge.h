@@ -7,12 +7,16 @@
 #include "base/buf.h"
 #include "executor/say.h"
 #include "protocol/job.h"
+#include "protocol/job_action.h"
 
 struct forge_job {
 	const char *name; /* "gitlab" */
 	bool stamped;     /* every line of the log has its time in front, whatever the job wants */
 	/* The only way to get a job: NULL with e naming the place in the payload. */
 	const struct job *(*parse)(const char *text, size_t n, struct arena *a, struct err *e);
+	/* An action.yml; NULL with e as "line:col: what". NULL: this forge has no actions. */
+	const struct job_action *(*action)(const char *text, size_t n, struct arena *a,
+					   struct err *e);
 	/* A line of the runner with its newline, marked as the forge shows it. */
 	int (*line)(struct buf *out, enum say_style style, const char *text, struct err *e);
 	/* A section begins or ends; the title follows on the same line. */

@@ -58,11 +58,20 @@ action_run worker_checkout;
 /* The table (worker_builtin.c), ended by a row without a name. */
 extern const struct action_builtin action_builtins[];
 
+/* Run the action in the directory path beneath root ("" itself), as it is seen within: by its action.yml. */
+int worker_action_at(struct action_step *s, const char *root, const char *path, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+/* … of the workspace. */
+action_run worker_action_local;
+
 /* Before the first step: the verdict is set (-1) if a step uses what there is not. */
 int worker_uses_check(struct worker *w) __attribute__((nonnull, warn_unused_result));
 
 /* Before the first step, with the sandbox there: have what the steps use. The same. */
 int worker_uses_prepare(struct worker *w) __attribute__((nonnull, warn_unused_result));
+
+/* Whose fault an error of that code is (executor/worker_remote.h). */
+enum ending worker_uses_ending(int code);
 
 /* Run s by who is responsible. -1 (EOPNOTSUPP): nobody is. */
 int worker_uses_run(struct action_step *s, struct err *e)

@@ -11,7 +11,6 @@
 #include "executor/worker_action.h"
 #include "executor/worker_step.h"
 #include "executor/workflow.h"
-#include "executor/workflow_command.h"
 #include "executor/workflow_value.h"
 
 /* How a step, or what it consists of, ended. code 0 with nothing else: well. */
@@ -28,6 +27,7 @@ struct flow {
 	unsigned serial;                   /* of the last process: names of files */
 	unsigned masks;                    /* values that steps had masked */
 	struct problem_matchers *matchers; /* NULL until the first */
+	struct flow_post *posts;           /* the last one first */
 	unsigned remarks[ANNOTATION_ERROR + 1];
 	char remark[200]; /* the first error that the step of the job remarked; "" none */
 };
@@ -66,32 +66,11 @@ int flow_steps_run(struct flow *f, struct workflow *x, const struct flow_steps *
 void flow_fail(struct flow_step *s, enum ending ending, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4), nonnull));
 
-/* What a process says in its output (worker_flow_commands.c). */
-struct flow_commands {
-	struct flow_step *s;
-	struct workflow_commands parse;
-	struct arena lines; /* of one command */
-	struct output_reader reader;
-};
-void flow_commands_init(struct flow_commands *c, struct flow_step *s) __attribute__((nonnull));
-void flow_commands_done(struct flow_commands *c) __attribute__((nonnull));
-
 /* A remark about a place: counted, in the journal, the first error in the verdict. */
 int flow_remark(struct flow *f, const struct annotation *a, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 /* "3 errors, 1 warning", said at the job's end if there are any. */
 void flow_remarks_say(struct flow *f) __attribute__((nonnull));
-
-/* A process of a step: its files of the runner's are made before and read after it. */
-struct flow_command {
-	const char *const *argv; /* ended by NULL; "{0}" is the script */
-	const char *script;      /* NULL none */
-	const char *suffix;      /* of the script's file: ".py", "" */
-	const char *cwd;
-};
-/* 0: it ran or could not be started; see s->end. -1: the machine failed. */
-int flow_process(struct flow_step *s, const struct flow_command *c, struct err *e)
-	__attribute__((nonnull, warn_unused_result));
 
 /* The two kinds of step. show: what the log has in front. */
 int flow_script_run(struct flow_step *s, struct err *e)
@@ -99,10 +78,26 @@ int flow_script_run(struct flow_step *s, struct err *e)
 int flow_action_run(struct flow_step *s, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* GITHUB_ENV and its kin (worker_flow_state.c): fresh files for a process, and what it wrote. */
-int flow_state_begin(struct flow_step *s, struct err *e)
+/* What an action does at the end of the job (worker_flow_post.c). */
+struct flow_post {
+	struct flow_post *next;
+	struct flow_step *s;              /* as it was when the action ran */
+	const struct job_text *condition; /* "" always */
+	const char *place;                /* whose lines the condition's are */
+	int (*run)(struct flow_step *s, void *arg, struct err *e);
+	void *arg;
+};
+/* post is copied, but for next and s, which are set. */
+int flow_post_add(struct flow_step *s, const struct flow_post *post, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
-int flow_state_end(struct flow_step *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+int flow_posts_run(struct flow *f, struct err *e) __attribute__((nonnull, warn_unused_result));
+
+/* The step's variables and the context env, anew. */
+int flow_step_env(struct flow_step *s, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* Its failure is the job's, if it is a step of the job that does not continue on error. */
+void flow_blame(struct flow_step *s) __attribute__((nonnull));
+/* Has the job been cancelled meanwhile. */
+void flow_look_cancelled(struct flow *f) __attribute__((nonnull));
 
 /* Lines of text to the log, at most that many bytes of it. */
 void flow_show(struct flow *f, const char *text, size_t max) __attribute__((nonnull));

@@ -59,11 +59,14 @@ int flow_action_run(struct flow_step *s, struct err *e)
 		.outputs = s->outputs,
 	};
 	if (worker_uses_run(&a, &why) < 0) {
-		if (why.code != EOPNOTSUPP) {
+		enum ending ending = worker_uses_ending(why.code);
+		if (ending == ENDING_INFRA) {
 			*e = why;
 			return -1;
 		}
-		flow_fail(s, ENDING_UNSUPPORTED, "%s", why.msg);
+		s->end.stopped = ending == ENDING_CANCELLED;
+		if (!s->end.stopped)
+			flow_fail(s, ending, "%s", why.msg);
 	}
 	s->end.stopped = s->end.stopped || a.stopped;
 	if (a.code && !s->end.stopped)

@@ -1,5 +1,5 @@
 /* What a step says to the runner in its output: workflow commands, and lines that a problem matcher knows. */
-#include "executor/worker_flow.h"
+#include "executor/worker_flow_process.h"
 
 #include "executor/state_file.h"
 

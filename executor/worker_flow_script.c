@@ -1,5 +1,5 @@
 /* Steps that are a script, and any process of a step. */
-#include "executor/worker_flow.h"
+#include "executor/worker_flow_process.h"
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -61,13 +61,14 @@ static void judge(struct flow_step *s, const struct worker_step *p)
 }
 
 /* It could not be started: that is the step's failure, unless it is the machine's. */
-static int not_started(struct flow_step *s, const struct err *why, struct err *e)
+static int not_started(struct flow_step *s, const struct flow_command *c, const struct err *why,
+		       struct err *e)
 {
 	if (why->code != ENOEXEC && why->code != E2BIG) {
 		*e = *why;
 		return -1;
 	}
-	flow_fail(s, ENDING_SCRIPT, "%s", why->msg);
+	flow_fail(s, ENDING_SCRIPT, "%s%s", why->msg, c->hint ? c->hint : "");
 	return 0;
 }
 
@@ -99,7 +100,7 @@ int flow_process(struct flow_step *s, const struct flow_command *c, struct err *
 	int r = worker_step_run(s->f->w, &p, &why);
 	flow_commands_done(&commands);
 	if (r < 0)
-		return not_started(s, &why, e);
+		return not_started(s, c, &why, e);
 	judge(s, &p);
 	return flow_state_end(s, e);
 }
@@ -179,6 +180,7 @@ int flow_script_run(struct flow_step *s, struct err *e)
 	if (!text)
 		return -1;
 	show(s, script.text, script.shell.shown);
-	struct flow_command c = { script.shell.argv, text, script.shell.suffix, script.directory };
+	struct flow_command c = { script.shell.argv, text, script.shell.suffix, script.directory,
+				  NULL };
 	return flow_process(s, &c, e);
 }

@@ -1,5 +1,5 @@
 /* The files by which a step speaks to the runner: GITHUB_ENV and its kin. What is in them is the job's. */
-#include "executor/worker_flow.h"
+#include "executor/worker_flow_process.h"
 
 #include "executor/state_file.h"
 

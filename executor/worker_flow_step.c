@@ -97,6 +97,12 @@ static int set_limit(struct flow_step *s, struct err *e)
 	return s->limit_text ? 0 : -1;
 }
 
+int flow_step_env(struct flow_step *s, struct err *e)
+{
+	s->vars = variables(s, e);
+	return s->vars ? 0 : -1;
+}
+
 /* In front of the condition: it sees the step's env. */
 static int begin(struct flow_step *s, struct err *e)
 {
@@ -105,8 +111,7 @@ static int begin(struct flow_step *s, struct err *e)
 	s->outputs = expr_object_new(s->x->a, e);
 	s->state = s->outputs ? expr_object_new(s->x->a, e) : NULL;
 	s->title = "";
-	s->vars = s->state ? variables(s, e) : NULL;
-	return s->vars ? 0 : -1;
+	return s->state ? flow_step_env(s, e) : -1;
 }
 
 /* The name as the log has it, up to its first line's end; "" when it has none. */
@@ -133,11 +138,10 @@ static const char *outcome_of(const struct flow_step *s)
 						 : "failure";
 }
 
-/* A step of the job that fails makes the job fail, unless it is said that it goes on. */
-static void blame(struct flow_step *s)
+void flow_blame(struct flow_step *s)
 {
 	struct verdict *v = &s->f->w->verdict;
-	if (s->depth || s->carry_on)
+	if (s->end.ending == ENDING_SUCCESS || s->end.stopped || s->depth || s->carry_on)
 		return;
 	if (str_starts(s->end.what, "Process completed"))
 		verdict_set(v, ENDING_SCRIPT, "exit status %d", s->end.code);
@@ -156,8 +160,7 @@ static int finish(struct flow_step *s, struct err *e)
 	by.conclusion = failed && s->carry_on ? "success" : by.outcome;
 	if (s->end.stopped && s->depth == 0)
 		worker_stop_verdict(s->f->w);
-	if (failed)
-		blame(s);
+	flow_blame(s);
 	if (failed && !s->carry_on)
 		s->x->failed = true;
 	if (workflow_step_ended(s->x, s->job->id, &by, e) < 0)
@@ -185,15 +188,20 @@ static int perform(struct flow_step *s, struct err *e)
 	return s->job->uses.line ? flow_action_run(s, e) : flow_script_run(s, e);
 }
 
+void flow_look_cancelled(struct flow *f)
+{
+	if (f->w->stop != STOP_CANCEL)
+		return;
+	f->x.all->cancelled = true;
+	f->w->until = STOP_TIMEOUT; /* what still runs is not disturbed by that */
+}
+
 static int run_step(struct flow_step *s, struct err *e)
 {
 	struct worker *w = s->f->w;
 	struct err why = { 0 };
 	bool go = false, over = w->stop >= STOP_TIMEOUT || w->box.dead;
-	if (w->stop == STOP_CANCEL) {
-		s->x->all->cancelled = true;
-		w->until = STOP_TIMEOUT; /* what still runs is not disturbed by that */
-	}
+	flow_look_cancelled(s->f);
 	if (begin(s, &why) == 0 &&
 	    (over || workflow_condition(s->x, &s->job->condition, &go, &why) == 0)) {
 		if (!go)

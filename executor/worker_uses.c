@@ -1,5 +1,5 @@
 /* From `uses:` to who runs it. */
-#include "executor/worker_action.h"
+#include "executor/worker_flow.h"
 #include "executor/worker_remote.h"
 
 #include "base/str.h"
@@ -21,10 +21,16 @@ static int prepare_remote(struct worker *w, const struct uses *u, struct err *e)
 	return worker_remote_get(w, u, e) ? 0 : -1;
 }
 
+/* One that another action uses is fetched now. */
+static int run_remote(struct action_step *s, struct err *e)
+{
+	const struct worker_remote *r = worker_remote_get(s->w, &s->uses, e);
+	return r ? worker_action_at(s, r->root, s->uses.path, e) : -1;
+}
+
 static const struct kind_row kinds[USES_KINDS] = {
-	[USES_LOCAL] = { NULL, NULL, "an action of the workspace is not supported yet" },
-	[USES_REMOTE] = { prepare_remote, NULL,
-			  "an action of another repository is not supported yet" },
+	[USES_LOCAL] = { NULL, worker_action_local, NULL },
+	[USES_REMOTE] = { prepare_remote, run_remote, NULL },
 	[USES_IMAGE] = { NULL, NULL, "an image as an action is not supported yet" },
 };
 
@@ -46,8 +52,7 @@ const char *action_input(const struct action_step *s, const char *name)
 	return "";
 }
 
-/* Whose fault it is that a step cannot have what it uses (executor/worker_remote.h). */
-static enum ending ending_of(int code)
+enum ending worker_uses_ending(int code)
 {
 	static const struct {
 		int code;
@@ -56,6 +61,9 @@ static enum ending ending_of(int code)
 		{ EOPNOTSUPP, ENDING_UNSUPPORTED },
 		{ EHOSTUNREACH, ENDING_EXTERNAL },
 		{ EIO, ENDING_INFRA },
+		{ EPIPE, ENDING_INFRA },
+		{ ETIMEDOUT, ENDING_INFRA },
+		{ ENOMEM, ENDING_INFRA },
 		{ ECANCELED, ENDING_CANCELLED },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -78,7 +86,7 @@ static int each(struct worker *w,
 			continue;
 		if (e.code == ECANCELED && w->stop)
 			worker_stop_verdict(w);
-		verdict_set(&w->verdict, ending_of(e.code),
+		verdict_set(&w->verdict, worker_uses_ending(e.code),
 			    "line %u, column %u: `uses: %.200s`: %s", t->line, t->col, t->text,
 			    e.msg);
 		return -1;
@@ -109,10 +117,38 @@ int worker_uses_prepare(struct worker *w)
 	return each(w, prepare);
 }
 
+static int post_builtin(struct flow_step *step, void *arg, struct err *e)
+{
+	struct action_step *s = arg;
+	s->step = step;
+	s->vars = step->vars;
+	s->outputs = step->outputs;
+	s->code = 0;
+	s->stopped = false;
+	const struct action_builtin *b = builtin_of(&s->uses);
+	return b && b->post ? b->post(s, e) : 0;
+}
+
+/* At the end of the job, whatever becomes of it. */
+static int keep_post(struct action_step *s, struct err *e)
+{
+	static const struct job_text always = { .text = "" };
+	struct action_step *copy = arena_new(s->x->a, struct action_step, e);
+	struct flow_post post = {
+		.condition = &always, .place = "", .run = post_builtin, .arg = copy
+	};
+	if (!copy)
+		return -1;
+	*copy = *s;
+	return flow_post_add(s->step, &post, e);
+}
+
 int worker_uses_run(struct action_step *s, struct err *e)
 {
 	const struct action_builtin *b = builtin_of(&s->uses);
 	const struct kind_row *k = &kinds[s->uses.kind];
+	if (b && b->post && keep_post(s, e) < 0)
+		return -1;
 	if (b)
 		return b->run(s, e);
 	return k->run ? k->run(s, e) : err_set(e, EOPNOTSUPP, "%s", k->why);

@@ -37,7 +37,9 @@ static int run_all(struct flow *f, struct err *e)
 				    .limit_text = "" };
 	if (!go)
 		return joblog_commit(&w->log, e) < 0 ? -1 : skip_all(f, e);
-	return flow_steps_run(f, &f->x, &steps, &end, e) < 0 ? -1 : flow_outputs(f, e);
+	if (flow_steps_run(f, &f->x, &steps, &end, e) < 0 || flow_outputs(f, e) < 0)
+		return -1;
+	return flow_posts_run(f, e);
 }
 
 /* The event as a file, for those who read it themselves. */

@@ -162,7 +162,7 @@ int workflow_open(struct workflow *x, const struct job_workflow *job,
 	if (!x->steps)
 		return -1;
 	x->all->path = "";
-	x->outer = &expr_null;
+	x->outer = x->own = &expr_null;
 	if (read_contexts(x, e) < 0 || mend_github(x, facts, e) < 0 ||
 	    put_runner(x, facts, e) < 0 || workflow_put_job(x, e) < 0 ||
 	    workflow_put(x, x->contexts, "steps", x->steps, e) < 0)
@@ -188,7 +188,7 @@ int workflow_enter(struct workflow *x, const struct workflow *outer,
 	*x = *outer;
 	x->failed = false;
 	x->place = by->place;
-	x->outer = workflow_get(outer->contexts, "env");
+	x->outer = x->own = outer->own;
 	x->contexts = copy_without(x, outer->contexts, "secrets", e);
 	x->github = x->contexts ? copy_without(x, outer->github, "", e) : NULL;
 	x->steps = x->github ? expr_object_new(x->a, e) : NULL;

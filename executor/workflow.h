@@ -33,7 +33,8 @@ struct workflow {
 	struct arena *a;
 	struct workflow_shared *all;
 	struct expr_value *contexts, *steps, *github;
-	const struct expr_value *outer; /* env of the step that uses this action */
+	const struct expr_value *outer; /* env of the steps that use this action */
+	const struct expr_value *own;   /* … and of the step under way */
 	const char *place;              /* whose lines errors count: "the workflow" */
 	bool failed;                    /* a step of this scope */
 	bool unmet;                     /* a job that it needs did not succeed */

@@ -194,5 +194,8 @@ int workflow_step_env(struct workflow *x, const struct job_run *run, const char 
 		return -1;
 	own->exact = true;
 	env = add_own(x, own, &run->env, e) < 0 ? NULL : stack(x, base, own, e);
+	x->own = env ? stack(x, x->outer, own, e) : NULL;
+	if (!x->own)
+		return -1;
 	return !env || set_env(x, env, e) < 0 ? -1 : all_vars(x, base, own, ret_vars, e);
 }

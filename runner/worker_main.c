@@ -2,6 +2,7 @@
 #include "base/coverage.h"
 #include "base/log.h"
 #include "executor/worker.h"
+#include "protocol/action_read.h"
 #include "protocol/gitea_job.h"
 #include "protocol/gitlab_job.h"
 #include "protocol/gitlab_mark.h"
@@ -50,7 +51,7 @@ static const char *gitea_reason(const char *reason, const struct job *job)
 #define GITEA(name_)                                                                            \
 	{                                                                                       \
 		.name = (name_), .stamped = true, .parse = gitea_job_parse, .line = gitea_line, \
-		.section = gitea_mark_section, .reason = gitea_reason,                          \
+		.action = action_read, .section = gitea_mark_section, .reason = gitea_reason,   \
 	}
 static const struct forge_job gitea = GITEA("gitea");
 static const struct forge_job forgejo = GITEA("forgejo");

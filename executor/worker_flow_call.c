@@ -1,0 +1,252 @@
+/* An action that is there as files: its action.yml, its inputs, what runs it. All of it is the job's. */
+#include "executor/worker_flow_process.h"
+
+#include "base/str.h"
+#include "protocol/job_action.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+enum { ACTION_MAX = 1 << 20, DEPTH_MAX = 10, FLAGS = VAR_PUBLIC | VAR_RAW };
+
+/* An action under way. */
+struct call {
+	const struct job_action *action;
+	const char *dir, *place; /* place: of its action.yml, for errors */
+	struct expr_value *inputs;
+};
+
+/* --- action.yml --------------------------------------------------------------------------------- */
+
+static int parse(struct flow_step *s, const struct buf *text, struct call *c, struct err *e)
+{
+	const struct forge_job *forge = s->f->w->forge;
+	if (!forge->action)
+		return err_set(e, EOPNOTSUPP, "this server has no actions");
+	c->action = forge->action(buf_cstr(text), text->len, s->x->a, e);
+	if (!c->action)
+		return err_wrap(e, "%s", c->place);
+	if (*c->action->refusal)
+		return err_set(e, EOPNOTSUPP, "%s: %s", c->place, c->action->refusal);
+	return 0;
+}
+
+/* The first of the names that is there. */
+static int read_action(struct flow_step *s, const char *root, const char *path, struct call *c,
+		       struct err *e)
+{
+	static const char *const names[] = { "action.yml", "action.yaml" };
+	const char *slash = *path ? "/" : "";
+	c->dir = arena_printf(s->x->a, e, "%s%s%s", root, slash, path);
+	for (size_t i = 0; c->dir && i < sizeof names / sizeof *names; i++) {
+		autobuf text = BUF(ACTION_MAX);
+		const char *file = arena_printf(s->x->a, e, "%s%s%s", path, slash, names[i]);
+		c->place = arena_printf(s->x->a, e, "%s/%s", s->uses.text, names[i]);
+		if (!file || !c->place)
+			return -1;
+		err_clear(e);
+		if (worker_box_read(s->f->w, root, file, &text, e) == 0)
+			return parse(s, &text, c, e);
+		if (e->code != ENOENT)
+			return err_wrap(e, "%s", s->uses.text);
+	}
+	return c->dir ? err_set(e, ENOENT, "%s: there is no action.yml and no action.yaml",
+				s->uses.text)
+		      : -1;
+}
+
+/* --- inputs ------------------------------------------------------------------------------------- */
+
+static const char *given(const struct flow_step *s, const char *name)
+{
+	for (size_t i = 0; i < s->job->with.n; i++)
+		if (strcasecmp(s->inputs[i].name, name) == 0)
+			return s->inputs[i].value;
+	return NULL;
+}
+
+static int take_input(struct flow_step *s, struct call *c, const struct job_input *in,
+		      struct err *e)
+{
+	struct joblog *log = &s->f->w->log;
+	struct workflow scope = *s->x;
+	const char *value = given(s, in->name);
+	scope.place = c->place;
+	if (value && *in->deprecation)
+		joblog_sayf(log, SAY_WARNING, "Input '%.80s' is deprecated: %.400s", in->name,
+			    in->deprecation);
+	if (!value && in->required && !in->value.line)
+		joblog_sayf(log, SAY_WARNING, "Input '%.80s' is required and not given", in->name);
+	if (!value)
+		value = workflow_text(&scope, &in->value, e);
+	return value ? workflow_put_text(s->x, c->inputs, in->name, value, e) : -1;
+}
+
+static int take_inputs(struct flow_step *s, struct call *c, struct err *e)
+{
+	const struct job_action *action = c->action;
+	c->inputs = expr_object_new(s->x->a, e);
+	for (size_t i = 0; c->inputs && i < action->ninputs; i++)
+		if (take_input(s, c, &action->inputs[i], e) < 0)
+			return -1;
+	for (size_t i = 0; c->inputs && i < s->job->with.n; i++)
+		if (!expr_object_get(c->inputs, s->inputs[i].name, strlen(s->inputs[i].name)))
+			joblog_sayf(&s->f->w->log, SAY_WARNING,
+				    "Input '%.80s' is none of the action's", s->inputs[i].name);
+	return c->inputs ? 0 : -1;
+}
+
+/* --- composite ---------------------------------------------------------------------------------- */
+
+static int take_outputs(struct flow_step *s, const struct call *c, struct workflow *inner)
+{
+	struct err why = { 0 };
+	for (size_t i = 0; i < c->action->outputs.n; i++) {
+		const struct job_pair *p = &c->action->outputs.pairs[i];
+		const char *text = workflow_text(inner, &p->value, &why);
+		if (!text || workflow_put_text(s->x, s->outputs, p->key, text, &why) < 0) {
+			flow_fail(s, ENDING_CONFIG, "%s", why.msg);
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static int run_composite(struct flow_step *s, struct call *c, struct err *e)
+{
+	struct workflow_entry by = { c->inputs, c->dir, c->place };
+	struct workflow *inner = arena_new(s->x->a, struct workflow, e);
+	struct flow_steps steps = {
+		.runs = c->action->runs,
+		.n = c->action->nruns,
+		.depth = s->depth + 1,
+		.before_ms = s->before_ms,
+		.limit_text = s->limit_text,
+	};
+	struct flow_end end;
+	if (s->depth == DEPTH_MAX) {
+		flow_fail(s, ENDING_CONFIG, "Actions use each other more than %d deep", DEPTH_MAX);
+		return 0;
+	}
+	if (!inner || workflow_enter(inner, s->x, &by, e) < 0 ||
+	    flow_steps_run(s->f, inner, &steps, &end, e) < 0)
+		return -1;
+	if (s->end.ending == ENDING_SUCCESS)
+		s->end = end;
+	return take_outputs(s, c, inner);
+}
+
+/* --- node --------------------------------------------------------------------------------------- */
+
+/* As GitHub spells it, and as others do: some actions read the one, some the other. */
+static int set_input(struct flow_step *s, const char *name, const char *value, struct err *e)
+{
+	char *both[2];
+	for (size_t k = 0; k < 2; k++) {
+		both[k] = arena_printf(s->x->a, e, "INPUT_%s", name);
+		if (!both[k])
+			return -1;
+		for (char *p = both[k]; *p; p++) {
+			*p = (char)toupper((unsigned char)*p);
+			if (*p == ' ' || *p == '=' ||
+			    (k && !isalnum((unsigned char)*p) && *p != '-'))
+				*p = '_';
+		}
+		if (vars_set(s->vars, both[k], value, FLAGS, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int set_variables(struct flow_step *s, const struct call *c, struct err *e)
+{
+	for (size_t i = 0; i < s->job->with.n; i++)
+		if (set_input(s, s->inputs[i].name, s->inputs[i].value, e) < 0)
+			return -1;
+	for (size_t i = 0; i < c->inputs->n; i++)
+		if (set_input(s, c->inputs->pairs[i].key, c->inputs->pairs[i].value->text, e) < 0)
+			return -1;
+	for (size_t i = 0; i < s->state->n; i++) {
+		const struct expr_pair *p = &s->state->pairs[i];
+		const char *key = arena_printf(s->x->a, e, "STATE_%s", p->key);
+		if (!key || vars_set(s->vars, key, p->value->text, FLAGS, e) < 0)
+			return -1;
+	}
+	if (*s->uses.repository &&
+	    (vars_set(s->vars, "GITHUB_ACTION_REPOSITORY", s->uses.repository, FLAGS, e) < 0 ||
+	     vars_set(s->vars, "GITHUB_ACTION_REF", s->uses.ref, FLAGS, e) < 0))
+		return -1;
+	return vars_set(s->vars, "GITHUB_ACTION_PATH", c->dir, FLAGS, e);
+}
+
+static int run_node(struct flow_step *s, const struct call *c, const char *file, struct err *e)
+{
+	const char *argv[] = { "node", arena_printf(s->x->a, e, "%s/%s", c->dir, file), NULL };
+	struct err why = { 0 };
+	struct flow_command cmd = {
+		.argv = argv,
+		.cwd = s->f->w->project_dir,
+		.hint = ": this action needs node in the PATH of the job",
+	};
+	if (!argv[1])
+		return -1;
+	if (set_variables(s, c, &why) < 0) {
+		flow_fail(s, ENDING_CONFIG, "%s", why.msg);
+		return 0;
+	}
+	return flow_process(s, &cmd, e);
+}
+
+static int post_node(struct flow_step *s, void *arg, struct err *e)
+{
+	const struct call *c = arg;
+	return run_node(s, c, c->action->post.text, e);
+}
+
+static int main_node(struct flow_step *s, struct call *c, struct err *e)
+{
+	struct flow_post post = {
+		.condition = &c->action->post_if,
+		.place = c->place,
+		.run = post_node,
+		.arg = c,
+	};
+	if (*c->action->post.text && flow_post_add(s, &post, e) < 0)
+		return -1;
+	return run_node(s, c, c->action->main.text, e);
+}
+
+/* ------------------------------------------------------------------------------------------------ */
+
+typedef int call_run(struct flow_step *s, struct call *c, struct err *e);
+
+static call_run *const kinds[] = {
+	[JOB_ACTION_NODE] = main_node,
+	[JOB_ACTION_COMPOSITE] = run_composite,
+};
+
+int worker_action_at(struct action_step *a, const char *root, const char *path, struct err *e)
+{
+	struct flow_step *s = a->step;
+	struct err why = { 0 };
+	struct call *c = arena_new(s->x->a, struct call, e);
+	if (!c)
+		return -1;
+	if (read_action(s, root, path, c, &why) < 0 || take_inputs(s, c, &why) < 0) {
+		if (why.code == EPIPE || why.code == ETIMEDOUT) {
+			*e = why;
+			return -1;
+		}
+		flow_fail(s, why.code == EOPNOTSUPP ? ENDING_UNSUPPORTED : ENDING_CONFIG, "%s",
+			  why.msg);
+		return 0;
+	}
+	return kinds[c->action->kind](s, c, e);
+}
+
+int worker_action_local(struct action_step *a, struct err *e)
+{
+	return worker_action_at(a, a->w->project_dir, a->uses.path, e);
+}
