@@ -70,14 +70,14 @@ def test_actions_within_actions(home):
 
 def test_actions_that_cannot_be_run(home):
     bad = {"a__action_yml": "runs: {using: docker, image: x}", "b__action_yml": "runs:\n  using: composite\n  steps:\n  - run: x",
-           "c__action_yml": "name: [", "d__action_yml": "runs: {using: composite, steps: [{uses: x/y@v1}]}",
+           "c__action_yml": "name: [", "d__action_yml": "runs: {using: composite, steps: [{uses: 'docker://x'}]}",
            "e__action_yml": "runs: {using: node20, main: ../../x}",
            "f__action_yml": "runs: {using: composite, steps: [{shell: sh, run: 'echo ${{ secrets.A }}'}]}"}
     uses = [f"if: always()\nuses: ./{name}" for name in ("a", "b", "c", "d", "e", "f", "none", "link")]
     task = home.steps(files(**bad), "run: ln -s a link", *uses, result="FAILURE")
     words = ["./a/action.yml: line 1, column 15: an action of docker is not supported yet",
              "./b/action.yml: 4:5: a `run:` of an action needs `shell:`", "./c/action.yml: ",
-             "another repository is not supported yet", "./e/action.yml: 1:29: a file of the action is expected",
+             "an image as an action is not supported yet", "./e/action.yml: 1:29: a file of the action is expected",
              "line 1, column 51 of ./f/action.yml", "./none: there is no action.yml and no action.yaml", "./link: "]
     for i, word in enumerate(words):
         assert word in "\n".join(task.rows_of(i + 2)), (word, task.text)
@@ -114,6 +114,26 @@ def test_a_post_that_fails_fails_the_job(home):
         files(n__action_yml=NODE, n__main_js="echo a=bad >> $GITHUB_STATE", n__post_js="exit 4"),
         "run: mkdir bin; ln -s $(command -v bash) bin/node; echo $PWD/bin >> $GITHUB_PATH", "uses: ./n", result="FAILURE")
     assert results(task) == ["SUCCESS"] * 3 and "Fault: script" in task.lines
+
+
+def test_actions_of_other_repositories(home, git):
+    """Each is fetched once, before the first step; one that another uses, when it is reached."""
+    repo = git.repo("acts/hello", {
+        "action.yml": "inputs: {who: {}}\noutputs: {o: {value: '${{ steps.s.outputs.v }}'}}\nruns:\n  using: composite\n  steps:\n"
+                      "    - {id: s, shell: sh, run: 'echo v=$(cat $GITHUB_ACTION_PATH/text) >> $GITHUB_OUTPUT'}\n"
+                      f"    - {{uses: '{git.url}/acts/hello/sub@main', with: {{n: '${{{{ inputs.who }}}}'}}}}\n",
+        "text": "from-there", "sub/action.yml": NODE.replace("b.c", "n"), "sub/main.js": "echo \"sub $INPUT_N $GITHUB_ACTION_REPOSITORY\"\n",
+        "sub/post.js": "echo post of sub\n"})
+    repo.tag("v1")
+    git.public.add("acts/hello")
+    task = home.steps("run: mkdir bin; ln -s $(command -v bash) bin/node; echo $PWD/bin >> $GITHUB_PATH",
+                      f"id: h\nuses: {git.url}/acts/hello@v1\nwith: {{who: me}}", f"uses: {git.url}/acts/hello@v1",
+                      "run: echo '${{ steps.h.outputs.o }}'")
+    assert output(task, 3) == ["from-there"] and "sub me acts/hello" in task.rows_of(1), task.text
+    assert task.lines.index("Download action repository 'acts/hello@v1'") < task.lines.index("::group::Run mkdir bin; ln -s "
+                                                                                             "$(command -v bash) bin/node; echo $PWD/bin >> $GITHUB_PATH")
+    assert task.text.count("Download action repository") == 2 and task.lines.count("post of sub") == 2
+    home.steps(f"uses: {git.url}/acts/none@v1", result="FAILURE")
 
 
 def test_without_node_it_is_said(home):
