@@ -73,6 +73,8 @@ static void take_event(struct service_box *s, const struct sandbox_event *ev)
 	bool mine = ev->id == ID;
 	if (ev->what == SANDBOX_INIT_READY) {
 		s->ready = true;
+	} else if (ev->what == SANDBOX_INIT_STARTED) {
+		s->started = true;
 	} else if (ev->what == SANDBOX_INIT_LISTENING) {
 		s->listed = true;
 		s->answers = ev->code;
@@ -283,7 +285,9 @@ int service_box_begin(struct service_box *s, struct err *e)
 	if (u->memory_max && !usage_by_cgroup(u) &&
 	    sandbox_init_watch(s->init, u->memory_max, e) < 0)
 		return -1;
-	return look_taken(s, e) < 0 ? -1 : run(s, &env, e);
+	if (look_taken(s, e) < 0 || run(s, &env, e) < 0)
+		return -1;
+	return wait_for(s, &s->started, e) < 0 ? err_wrap(e, "cannot be started") : 0;
 }
 
 void service_box_end(struct service_box *s)

@@ -18,10 +18,11 @@ struct service_box {
 	int init, pidfd;
 	struct source control, output;
 	struct service_log log;
-	bool ready, listed; /* its init has begun; has answered about the ports */
-	unsigned answers;   /* the port that does; 0 none does yet */
-	bool ended, failed; /* failed: it never ran */
-	char end[256];      /* how it ended, or why it did not begin */
+	bool ready, started; /* its init has; its command has */
+	bool listed;         /* its init has answered about the ports */
+	unsigned answers;    /* the port that does; 0 none does yet */
+	bool ended, failed;  /* failed: it never ran */
+	char end[256];       /* how it ended, or why it did not begin */
 };
 
 /* Begin it: its image is here, and the job's sandbox. What becomes of it, the loop hears. */

@@ -107,11 +107,10 @@ int worker_services_start(struct worker *w)
 	for (size_t i = 0; i < all->n; i++) {
 		struct service_box *s = &all->list[i];
 		struct err e = { 0 };
-		if (!s->absent && service_box_begin(s, &e) < 0)
-			return fail(s,
-				    e.code == EINVAL || e.code == E2BIG ? ENDING_CONFIG
-									: ENDING_INFRA,
-				    &e);
+		if (s->absent || service_box_begin(s, &e) == 0)
+			continue;
+		bool theirs = s->failed || e.code == EINVAL || e.code == E2BIG;
+		return fail(s, theirs ? ENDING_CONFIG : ENDING_INFRA, &e);
 	}
 	return 0;
 }
@@ -154,19 +153,13 @@ static void say_late(struct service_box *s, uint64_t ms)
 	joblog_say(log, SAY_WARNING, "*********");
 }
 
-static int sum_up(struct worker *w)
+static void sum_up(struct worker *w)
 {
 	for (size_t i = 0; i < w->services.n; i++) {
 		struct service_box *s = &w->services.list[i];
-		if (s->failed) {
-			verdict_set(&w->verdict, ENDING_CONFIG, "service %s cannot be started: %s",
-				    s->name, s->end);
-			return -1;
-		}
 		if (!s->absent && s->nports && !s->answers)
 			say_late(s, w->settings.services_wait_ms);
 	}
-	return 0;
 }
 
 /* The time since they began counts: sources were got meanwhile. */
@@ -174,9 +167,9 @@ int worker_services_wait(struct worker *w)
 {
 	struct err e = { 0 };
 	uint64_t most = w->settings.services_wait_ms;
-	if (w->services.n == 0)
+	if (most == 0)
 		return 0;
-	if (most && look(w, &e))
+	if (look(w, &e))
 		joblog_say(&w->log, SAY_PLAIN, "Waiting for services to be up and running...");
 	for (int ms = 1; clock_ms() - w->services.begun_ms < most && look(w, &e);) {
 		if (worker_wait_fd(w, -1, ms, &e) < 0) {
@@ -185,7 +178,8 @@ int worker_services_wait(struct worker *w)
 		}
 		ms = 2 * ms < LOOK_MS ? 2 * ms : LOOK_MS;
 	}
-	return most ? sum_up(w) : 0;
+	sum_up(w);
+	return 0;
 }
 
 /* --- the end -------------------------------------------------------------------------------------- */

@@ -265,7 +265,6 @@ static int fill_order(struct slot *s, const struct gate_sandbox *want, struct er
 	while (*fds >= 0)
 		fds++;
 	*fds = fd_take(&actions);
-	fds = s->order->fds;
 	if (fill(s, &s->order->spec, want, e) < 0)
 		return -1;
 	const struct slot_image image = { want->layers, want->user, 0 };

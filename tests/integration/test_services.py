@@ -217,6 +217,15 @@ def test_a_service_that_cannot_be(courser: Courser, registry: Registry, how: dic
     says(result, "Fault: config")
 
 
+def test_nobody_waits_where_the_operator_says_so(courser: Courser, registry: Registry) -> None:
+    mute = service(registry, alias="db", entrypoint=["/bin/sh", "-c", "sleep 60"])
+    result = run(courser, registry, [mute], ["echo '> ran'"], "-o", "services.wait=0")
+    assert output(result) == ["> ran"] and "Waiting for services" not in "\n".join(lines(result))
+    result = run(courser, registry, [{**mute, "entrypoint": ["/nothing"]}], ["echo '> ran'"], "-o", "services.wait=0")
+    assert output(result) == [] and result.returncode == 1
+    says(result, "service db: cannot be started: /nothing: No such file")
+
+
 def test_too_many(courser: Courser, registry: Registry) -> None:
     result = run(courser, registry, [service(registry)] * 17, ["true"])
     says(result, "17 services, at most 16")
