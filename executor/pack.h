@@ -8,7 +8,6 @@
  * PACK_CHECKOUT u32 state, files, modules; str tree, parent, name, worktree, alternates, sha, url,
  *               clean, branch, include; fds refs, store, each behind a u32: 1 when it comes along
  * PACK_UNPACK   str path; fd: executor/git_export.h       its files, into a directory that is emptied
- * PACK_READ     str path, u32 max             what a file holds comes in place of modules, a sealed memfd
  * PACK_REMOVE   str path                  the directory and all that is in it
  * PACK_CLEAR    str path, u32 mode        all that is in it; it is made if absent
  * PACK_DONE     str head; u32 files; u32 has_modules; fd: modules if has_modules
@@ -30,7 +29,6 @@ enum pack_type {
 	PACK_REMOVE,
 	PACK_CLEAR,
 	PACK_UNPACK,
-	PACK_READ,
 	PACK_DONE = 64,
 	PACK_FAILED
 };

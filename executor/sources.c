@@ -306,22 +306,6 @@ int sources_get(struct sources_job *s, struct err *e)
 		       advice);
 }
 
-int sources_read(struct sources_job *s, const char *path, struct buf *out, struct err *e)
-{
-	struct pack_result packed = PACK_RESULT;
-	automsg m;
-	autofd packer = open_packer(s, e);
-	msg_init(&m, PACK_READ);
-	msg_put_str(&m, path);
-	msg_put_u32(&m, (uint32_t)(out->max - out->len));
-	if (packer < 0 || sources_pack(s, packer, &m, &packed, e) < 0)
-		return -1;
-	autofd file = packed.modules;
-	if (file < 0 || lseek(file, 0, SEEK_SET) < 0)
-		return err_set(e, EPROTO, "packer: no file");
-	return fd_read_all(file, out, e);
-}
-
 int sources_remove(struct sources_job *s, struct err *e)
 {
 	return wipe(s, PACK_REMOVE, e);

@@ -96,11 +96,6 @@ void sources_snapshot_key(const struct job *job, const struct sources_plan *plan
  * can do. */
 int sources_get(struct sources_job *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 
-/* What the file at path holds, as the job sees it, appended to out: at most out's limit. -1 with
- * s->fault, SOURCES_NOT_FOUND: there is none. */
-int sources_read(struct sources_job *s, const char *path, struct buf *out, struct err *e)
-	__attribute__((nonnull, warn_unused_result));
-
 /* Remove the tree from within the sandbox, by a packer. */
 int sources_remove(struct sources_job *s, struct err *e)
 	__attribute__((nonnull, warn_unused_result));

@@ -167,12 +167,3 @@ const struct worker_remote *worker_remote_get(struct worker *w, const struct use
 	below->dir = arena_printf(&w->arena, e, "%s/%s", r->root, u->path);
 	return below->dir ? below : NULL;
 }
-
-int worker_remote_read(struct worker *w, const char *path, struct buf *out, struct err *e)
-{
-	struct sources_job j = worker_sources_job(w);
-	if (sources_read(&j, path, out, e) == 0)
-		return 0;
-	e->code = code_of(j.fault);
-	return -1;
-}

@@ -25,8 +25,4 @@ struct worker_remote {
 const struct worker_remote *worker_remote_get(struct worker *w, const struct uses *u, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* A file in the sandbox, its content appended to out. -1, ENOENT: there is none. */
-int worker_remote_read(struct worker *w, const char *path, struct buf *out, struct err *e)
-	__attribute__((nonnull, warn_unused_result));
-
 #endif

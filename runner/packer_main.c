@@ -135,46 +135,13 @@ static int unpack_tree(void *none, struct msg *m, struct err *e)
 	return unpack_into(path, fd, &r, &fault, &why) < 0 ? failed(fault, &why, e) : done(&r, e);
 }
 
-/* Through no link: nothing but a file of the job's. */
-static int read_path(const char *path, size_t max, enum sources_fault *ret_fault, struct err *e)
-{
-	struct stat st;
-	autobuf text = BUF(max);
-	autofd root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	autofd fd = *path == '/' && root >= 0
-			    ? fd_open_beneath(root, path + 1, O_RDONLY | O_NONBLOCK, 0, e)
-			    : err_set(e, EINVAL, "%s: not absolute", path);
-	*ret_fault = e->code == ENOENT || e->code == ENOTDIR ? SOURCES_NOT_FOUND : SOURCES_CONFIG;
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return err_set(e, EINVAL, "%s: not a file", path);
-	if (fd_read_all(fd, &text, e) < 0)
-		return -1;
-	return fd_sealed("file", buf_cstr(&text), text.len, e);
-}
-
-static int read_file(void *none, struct msg *m, struct err *e)
-{
-	struct pack_result r = PACK_RESULT;
-	enum sources_fault fault;
-	struct err why = { 0 };
-	const char *path = msg_get_str(m);
-	uint32_t max = msg_get_u32(m);
-	(void)none;
-	if (msg_end(m, e) < 0)
-		return -1;
-	autofd file = read_path(path, max, &fault, &why);
-	r.modules = file;
-	return file < 0 ? failed(fault, &why, e) : done(&r, e);
-}
-
 static int run(struct err *e)
 {
 	static const struct verb verbs[] = {
-		{ PACK_CHECKOUT, checkout }, { PACK_REMOVE, remove_tree },
-		{ PACK_CLEAR, clear_tree },  { PACK_UNPACK, unpack_tree },
-		{ PACK_READ, read_file },
+		{ PACK_CHECKOUT, checkout },
+		{ PACK_REMOVE, remove_tree },
+		{ PACK_CLEAR, clear_tree },
+		{ PACK_UNPACK, unpack_tree },
 	};
 	return verb_serve(FD_WORKER, verbs, sizeof verbs / sizeof *verbs, NULL, e);
 }

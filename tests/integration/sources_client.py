@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FETCH_GET, FETCH_PROGRESS, FETCH_DONE, FETCH_FAILED = 1, 64, 65, 66
-PACK_CHECKOUT, PACK_REMOVE, PACK_CLEAR, PACK_UNPACK, PACK_READ, PACK_DONE, PACK_FAILED = 1, 2, 3, 4, 5, 64, 65
+PACK_CHECKOUT, PACK_REMOVE, PACK_CLEAR, PACK_UNPACK, PACK_DONE, PACK_FAILED = 1, 2, 3, 4, 64, 65
 FAULTS = ("ok", "config", "auth", "not_found", "network", "timeout", "protocol", "disk", "corrupt", "hostile",
           "cancelled", "internal")
 NORMAL, ASK, REBUILD, OFFLINE = 0, 1, 2, 3
@@ -221,11 +221,6 @@ class Packer(Role):
 
     def unpack(self, path: Path, tree: int) -> Packed:
         self.send(PACK_UNPACK, text(str(path)), [tree])
-        return self.answer()
-
-    def read(self, path: Path, most: int = 1000) -> Packed:
-        """The file's lines are in `modules`."""
-        self.send(PACK_READ, text(str(path)) + u32(most))
         return self.answer()
 
     def clear(self, path: Path, mode: int = 0o755) -> Packed:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from courser import Courser
+from daemon_client import job_directories, until
 
 from tests.forge.git_server import GitServer, Repo
 from tests.forge.gitea import Gitea
@@ -86,6 +87,7 @@ def test_the_ways_of_checkout(gitea, courser, as_user, git, repo):
     assert printed(task, "remote") == [f"{sha}\trefs/heads/main"] and printed(task, "inside") == ["no token"]
     assert printed(task, "where") == ["file:/builds/boss/demo.tmp/git-credentials-1"]
     assert task.token not in task.text and re.search(r"Authorization: Basic .*\[MASKED\]", task.text)
+    until(lambda: not job_directories(courser.daemons[0]), message="nothing is left of the job")
     assert courser.stop() == 0
     assert not courser.files_with(task.token)
     # the next job of this commit asks nobody
@@ -139,3 +141,65 @@ def test_hashes_of_files(gitea, courser, git, repo):
     assert printed(task, "all") == [f"{one} {two}"] and printed(task, "more") == [f"{three} -"], task.text
     assert printed(task, "there") == ["yes"] and task.result == "FAILURE"
     assert 'the pattern "["' in task.text and "Fault: config" in task.lines
+
+
+def action(text: str) -> str:
+    return f"""name: x
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      run: |
+        echo "found-$((0)) ${{{{ github.action_path }}}} {text}"
+"""
+
+
+ACTIONS = """      - uses: boss/act@v1
+      - uses: boss/act/sub/dir@release/2
+      - run: |
+          cd /builds/_actions; echo "files-$((0)) $(find . -type f | sort | xargs)"; touch boss/mine
+      - uses: URL/pub/act@main
+"""
+
+
+@pytest.mark.timeout(90)
+def test_actions_of_other_repositories(gitea, courser, as_user, git, repo):
+    courser.home().chmod(0o711)  # roles of root's courser have ids of their own
+    act = git.repo("boss/act", {"action.yml": action("v1"), "dist/index.js": "1\n"})
+    act.tag("v1", message="one")
+    act.commit({"sub/dir/action.yml": action("sub")}, branch="release/2")
+    start(courser, gitea)
+    with GitServer() as public:
+        out = public.repo("pub/act", {"action.yml": action("public")})
+        public.public.add("pub/act")
+        steps = ACTIONS.replace("URL", public.url)
+        first = queue(gitea, git, repo, steps)
+        assert first.wait(40).result == "SUCCESS", first.text
+        assert printed(first, "found") == [
+            "/builds/_actions/boss/act/v1 v1", "/builds/_actions/boss/act/release-2/sub/dir sub",
+            "/builds/_actions/pub/act/main public"], first.text
+        for repository, sha in (("boss/act@v1", act.resolve("v1")), ("boss/act@release/2", act.resolve("release/2")),
+                                ("pub/act@main", out.resolve("main"))):
+            at = first.lines.index(f"Download action repository '{repository}'")
+            assert f"Its commit is {sha}" in first.lines[at:at + 3]
+        assert not public.wrong_passwords and not [r for r in public.requests() if r.header("authorization")]
+        assert printed(first, "files") == ["./boss/act/release-2/sub/dir/action.yml ./boss/act/v1/action.yml "
+                                           "./boss/act/v1/dist/index.js ./pub/act/main/action.yml"]
+        until(lambda: not job_directories(courser.daemons[0]), message="nothing is left of the job")
+        packs = public.fetches()
+        assert queue(gitea, git, repo, steps).wait(40).result == "SUCCESS" and public.fetches() == packs
+        courser.stop()
+        start(courser, gitea, actions_offline=True)
+        asked = len(public.requests())
+        assert queue(gitea, git, repo, steps).wait(40).result == "SUCCESS" and len(public.requests()) == asked
+        lost = queue(gitea, git, repo, f"      - run: echo\n      - uses: {public.url}/pub/other@v1\n")
+        assert lost.wait().result == "FAILURE" and "line 7, column 15: `uses: " in lost.text, lost.text
+        assert "v1 is not on this machine, and nobody is asked for it" in lost.text and "Fault: config" in lost.lines
+    courser.stop()
+    start(courser, gitea)
+    down = queue(gitea, git, repo, "      - uses: http://127.0.0.1:9/a/b@v1\n")
+    none = queue(gitea, git, repo, "      - uses: boss/act@v7\n")
+    assert none.wait().result == "FAILURE" and 'line 6, column 15: `uses: boss/act@v7`' in none.text
+    assert 'no branch and no tag "v7"' in none.text and "Fault: config" in none.lines
+    assert down.wait(40).result == "FAILURE" and "Connection refused" in down.text and "Fault: infra" in down.lines
+    assert not courser.files_with(first.token)

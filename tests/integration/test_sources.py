@@ -217,11 +217,6 @@ def test_the_files_of_a_commit(git: GitServer, mirror: Path, tmp_path: Path) -> 
     assert (tree / "dist/run.js").read_text() == "run\n" and os.access(tree / "dist/run.js", os.X_OK)
     assert os.readlink(tree / "dist/link") == "run.js" and (tree / "empty").read_bytes() == b""
     assert not (tree / ".git").exists() and not os.access(tree / "action.yml", os.X_OK)
-    with Packer() as p:
-        assert p.read(tree / "action.yml").modules == ["name: x"]
-        assert p.read(tree / "none").fault == p.read(tree / "action.yml" / "x").fault == "not_found"
-        for path, most in ((tree / "dist", 9), (tree / "dist/link", 9), (tree / "action.yml", 3), (Path("x"), 9)):
-            assert p.read(path, most).fault == "config", path
 
 
 @pytest.mark.parametrize("path", [b"../out", b"/out", b"a//b", b"link/out", b".", b"a/../../out", b"x" * 5000])
