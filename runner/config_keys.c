@@ -72,7 +72,8 @@ static const struct config_key runner_keys[] = {
 		   "NAME, NAME:host or NAME:docker://IMAGE."),
 	RUN("ephemeral", BOOL, ephemeral, .standard = "false",
 	    .doc = "Gitea and Forgejo: ask for one job and no more; the server deletes the runner "
-		   "when that job has ended."),
+		   "when that job has ended. A daemon all of whose registrations have had their "
+		   "one job ends with status 0."),
 	RUN("id", COUNT, id, .max = INT64_MAX, .standard = "0", .doc = "The server's number."),
 	RUN("token", SECRET, token, .standard = "",
 	    .doc = "The runner's authentication token; of Gitea and Forgejo UUID:TOKEN."),

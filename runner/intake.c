@@ -126,6 +126,7 @@ static int begin(struct intake *in, struct slot *s, struct courier_job *j, struc
 	s->registry = in->registry;
 	s->project_number = job.settings.concurrent_project_id;
 	in->registry->users++;
+	registry_begun(in->registry, j->idx);
 	spare_expect(in->host, &r->slot);
 	return 0;
 }

@@ -285,6 +285,23 @@ const struct registry_row *registry_named(const struct registry *r, const char *
 	return NULL;
 }
 
+void registry_begun(struct registry *r, uint32_t idx)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->rows[i].idx == idx)
+			r->rows[i].spent = r->rows[i].wire.ephemeral != 0;
+}
+
+bool registry_is_spent(const struct registry *r)
+{
+	size_t spent = 0, all = 0;
+	for (size_t i = 0; i < r->n; i++) {
+		all += !r->rows[i].gone;
+		spent += !r->rows[i].gone && r->rows[i].spent;
+	}
+	return all && spent == all;
+}
+
 static uint32_t next_index(const struct registry *before)
 {
 	uint32_t next = 1;
@@ -305,6 +322,8 @@ static int fill_rows(struct registry *r, const struct registry *before, struct e
 		row->idx = old ? old->idx : next++;
 		if (registry_row_fill(row, r->config, from, &r->arena, e) < 0)
 			return -1;
+		row->spent = old && old->spent && row->wire.ephemeral &&
+			     strcmp(old->wire.token, row->wire.token) == 0;
 	}
 	for (size_t i = 0; before && i < before->n; i++) {
 		const struct registry_row *old = &before->rows[i];

@@ -10,7 +10,8 @@
 
 struct registry_row {
 	uint32_t idx;
-	bool gone; /* no longer in the configuration */
+	bool gone;  /* no longer in the configuration */
+	bool spent; /* it was for one job, and has had it */
 	struct courier_registration wire;
 	struct settings settings;
 	struct slot_options slot;
@@ -49,6 +50,10 @@ int registry_renew(struct registry *r, int state_dir, struct err *e)
 
 const struct registry_row *registry_at(const struct registry *r, uint32_t idx)
 	__attribute__((nonnull));
+/* A job of that registration has begun. */
+void registry_begun(struct registry *r, uint32_t idx) __attribute__((nonnull));
+/* There are registrations, and each was for one job that has come: no other will. */
+bool registry_is_spent(const struct registry *r) __attribute__((nonnull));
 const struct registry_row *registry_named(const struct registry *r, const char *name)
 	__attribute__((nonnull));
 

@@ -60,7 +60,15 @@ static void choose_log(const struct config *c)
 
 static void look_done(struct supervisor *s)
 {
-	s->done = s->stops && intake_busy(&s->intake) == 0;
+	if (intake_busy(&s->intake) > 0)
+		return;
+	if (!s->stops && registry_is_spent(s->intake.registry))
+		log_info("every registration was for one job, and has had it: nothing is left to "
+			 "do",
+			 NULL);
+	else if (!s->stops)
+		return;
+	s->done = true;
 }
 
 static void interrupt_all(struct supervisor *s)
