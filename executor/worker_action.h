@@ -59,7 +59,7 @@ action_run worker_checkout;
 extern const struct action_builtin action_builtins[];
 
 /* Run the action in the directory path beneath root ("" itself), as it is seen within: by its action.yml. */
-int worker_action_at(struct action_step *s, const char *root, const char *path, struct err *e)
+int worker_action_at(struct action_step *a, const char *root, const char *path, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 /* … of the workspace. */
 action_run worker_action_local;

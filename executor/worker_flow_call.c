@@ -140,21 +140,28 @@ static int run_composite(struct flow_step *s, struct call *c, struct err *e)
 
 /* --- node --------------------------------------------------------------------------------------- */
 
-/* As GitHub spells it, and as others do: some actions read the one, some the other. */
+/* INPUT_NAME: as GitHub spells it, or (strict) as others do. */
+static void spell(char *key, bool strict)
+{
+	for (char *p = key; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+		bool odd = strict && !isalnum(c) && c != '-';
+		if (c == ' ' || c == '=' || odd)
+			*p = '_';
+		else if (c >= 'a' && c <= 'z')
+			*p = (char)(c - 'a' + 'A');
+	}
+}
+
+/* Some actions read the one, some the other. */
 static int set_input(struct flow_step *s, const char *name, const char *value, struct err *e)
 {
-	char *both[2];
-	for (size_t k = 0; k < 2; k++) {
-		both[k] = arena_printf(s->x->a, e, "INPUT_%s", name);
-		if (!both[k])
+	for (int strict = 0; strict < 2; strict++) {
+		char *key = arena_printf(s->x->a, e, "INPUT_%s", name);
+		if (!key)
 			return -1;
-		for (char *p = both[k]; *p; p++) {
-			*p = (char)toupper((unsigned char)*p);
-			if (*p == ' ' || *p == '=' ||
-			    (k && !isalnum((unsigned char)*p) && *p != '-'))
-				*p = '_';
-		}
-		if (vars_set(s->vars, both[k], value, FLAGS, e) < 0)
+		spell(key, strict);
+		if (vars_set(s->vars, key, value, FLAGS, e) < 0)
 			return -1;
 	}
 	return 0;
