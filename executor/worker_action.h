@@ -70,6 +70,12 @@ int worker_uses_check(struct worker *w) __attribute__((nonnull, warn_unused_resu
 /* Before the first step, with the sandbox there: have what the steps use. The same. */
 int worker_uses_prepare(struct worker *w) __attribute__((nonnull, warn_unused_result));
 
+/* What the action of a step does before the first one, if anything. */
+int worker_uses_pre(struct action_step *s, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+int worker_action_pre(struct action_step *a, const char *root, const char *path, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
 /* Whose fault an error of that code is (executor/worker_remote.h). */
 enum ending worker_uses_ending(int code);
 

@@ -28,6 +28,7 @@ struct flow {
 	unsigned masks;                    /* values that steps had masked */
 	struct problem_matchers *matchers; /* NULL until the first */
 	struct flow_post *posts;           /* the last one first */
+	struct expr_value **states;        /* of each step of the job: what its pre left */
 	unsigned remarks[ANNOTATION_ERROR + 1];
 	char remark[200]; /* the first error that the step of the job remarked; "" none */
 };
@@ -92,6 +93,14 @@ int flow_post_add(struct flow_step *s, const struct flow_post *post, struct err 
 	__attribute__((nonnull, warn_unused_result));
 int flow_posts_run(struct flow *f, struct err *e) __attribute__((nonnull, warn_unused_result));
 
+/* What actions do before the first step (worker_flow_pre.c). */
+int flow_pres_run(struct flow *f, struct err *e) __attribute__((nonnull, warn_unused_result));
+int flow_action_pre(struct flow_step *s, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+
+/* All that a step has before its condition is evaluated. */
+int flow_step_begin(struct flow_step *s, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
 /* The step's variables and the context env, anew. */
 int flow_step_env(struct flow_step *s, struct err *e) __attribute__((nonnull, warn_unused_result));
 /* Its failure is the job's, if it is a step of the job that does not continue on error. */

@@ -34,6 +34,32 @@ int action_output(struct action_step *a, const char *name, const char *value, st
 	return workflow_put_text(a->x, a->outputs, name, value, e);
 }
 
+static struct action_step step_of(struct flow_step *s)
+{
+	return (struct action_step){
+		.w = s->f->w,
+		.x = s->x,
+		.run = s->job,
+		.step = s,
+		.uses = s->uses,
+		.inputs = s->inputs,
+		.ninputs = s->job->with.n,
+		.vars = s->vars,
+		.before_ms = s->before_ms,
+		.outputs = s->outputs,
+	};
+}
+
+int flow_action_pre(struct flow_step *s, struct err *e)
+{
+	struct err why = { 0 };
+	if (evaluate(s, &why) < 0)
+		return 0;
+	s->title = s->uses.text;
+	struct action_step a = step_of(s);
+	return worker_uses_pre(&a, e);
+}
+
 int flow_action_run(struct flow_step *s, struct err *e)
 {
 	struct err why = { 0 };
@@ -46,18 +72,7 @@ int flow_action_run(struct flow_step *s, struct err *e)
 	if (!s->title)
 		return -1;
 	show(s);
-	struct action_step a = {
-		.w = s->f->w,
-		.x = s->x,
-		.run = s->job,
-		.step = s,
-		.uses = s->uses,
-		.inputs = s->inputs,
-		.ninputs = s->job->with.n,
-		.vars = s->vars,
-		.before_ms = s->before_ms,
-		.outputs = s->outputs,
-	};
+	struct action_step a = step_of(s);
 	if (worker_uses_run(&a, &why) < 0) {
 		enum ending ending = worker_uses_ending(why.code);
 		if (ending == ENDING_INFRA) {

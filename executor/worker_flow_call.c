@@ -253,6 +253,29 @@ int worker_action_at(struct action_step *a, const char *root, const char *path, 
 	return kinds[c->action->kind](s, c, e);
 }
 
+/* What is wrong with the action is said when its step is reached. */
+int worker_action_pre(struct action_step *a, const char *root, const char *path, struct err *e)
+{
+	struct flow_step *s = a->step;
+	struct workflow scope = *s->x;
+	struct err why = { 0 };
+	bool go = true;
+	struct call c;
+	if (read_action(s, root, path, &c, &why) < 0 || c.action->kind != JOB_ACTION_NODE ||
+	    !*c.action->pre.text || take_inputs(s, &c, &why) < 0)
+		return 0;
+	scope.place = c.place;
+	if (*c.action->pre_if.text &&
+	    workflow_condition(&scope, &c.action->pre_if, &go, &why) < 0) {
+		flow_fail(s, ENDING_CONFIG, "%s", why.msg);
+		return 0;
+	}
+	if (!go)
+		return 0;
+	joblog_sayf(&s->f->w->log, SAY_PLAIN, "Pre %s", s->uses.text);
+	return run_node(s, &c, c.action->pre.text, e);
+}
+
 int worker_action_local(struct action_step *a, struct err *e)
 {
 	return worker_action_at(a, a->w->project_dir, a->uses.path, e);

@@ -104,12 +104,13 @@ int flow_step_env(struct flow_step *s, struct err *e)
 }
 
 /* In front of the condition: it sees the step's env. */
-static int begin(struct flow_step *s, struct err *e)
+int flow_step_begin(struct flow_step *s, struct err *e)
 {
+	struct expr_value *left = s->depth == 0 && s->f->states ? s->f->states[s->index] : NULL;
 	if (s->depth == 0)
 		s->f->remark[0] = '\0';
 	s->outputs = expr_object_new(s->x->a, e);
-	s->state = s->outputs ? expr_object_new(s->x->a, e) : NULL;
+	s->state = left || !s->outputs ? left : expr_object_new(s->x->a, e);
 	s->title = "";
 	return s->state ? flow_step_env(s, e) : -1;
 }
@@ -202,7 +203,7 @@ static int run_step(struct flow_step *s, struct err *e)
 	struct err why = { 0 };
 	bool go = false, over = w->stop >= STOP_TIMEOUT || w->box.dead;
 	flow_look_cancelled(s->f);
-	if (begin(s, &why) == 0 &&
+	if (flow_step_begin(s, &why) == 0 &&
 	    (over || workflow_condition(s->x, &s->job->condition, &go, &why) == 0)) {
 		if (!go)
 			return skip(s, e);

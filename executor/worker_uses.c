@@ -117,6 +117,14 @@ int worker_uses_prepare(struct worker *w)
 	return each(w, prepare);
 }
 
+int worker_uses_pre(struct action_step *s, struct err *e)
+{
+	if (s->uses.kind != USES_REMOTE || builtin_of(&s->uses))
+		return 0;
+	const struct worker_remote *r = worker_remote_get(s->w, &s->uses, e);
+	return r ? worker_action_pre(s, r->root, s->uses.path, e) : -1;
+}
+
 static int post_builtin(struct flow_step *step, void *arg, struct err *e)
 {
 	struct action_step *s = arg;

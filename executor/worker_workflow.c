@@ -37,6 +37,8 @@ static int run_all(struct flow *f, struct err *e)
 				    .limit_text = "" };
 	if (!go)
 		return joblog_commit(&w->log, e) < 0 ? -1 : skip_all(f, e);
+	if (flow_pres_run(f, e) < 0)
+		return -1;
 	if (flow_steps_run(f, &f->x, &steps, &end, e) < 0 || flow_outputs(f, e) < 0)
 		return -1;
 	return flow_posts_run(f, e);

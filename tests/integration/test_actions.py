@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from test_workflows import Home, home, output, results, script  # noqa: F401
 
 COMPOSITE = """name: c
@@ -122,18 +124,38 @@ def test_actions_of_other_repositories(home, git):
         "action.yml": "inputs: {who: {}}\noutputs: {o: {value: '${{ steps.s.outputs.v }}'}}\nruns:\n  using: composite\n  steps:\n"
                       "    - {id: s, shell: sh, run: 'echo v=$(cat $GITHUB_ACTION_PATH/text) >> $GITHUB_OUTPUT'}\n"
                       f"    - {{uses: '{git.url}/acts/hello/sub@main', with: {{n: '${{{{ inputs.who }}}}'}}}}\n",
-        "text": "from-there", "sub/action.yml": NODE.replace("b.c", "n"), "sub/main.js": "echo \"sub $INPUT_N $GITHUB_ACTION_REPOSITORY\"\n",
+        "text": "from-there", "sub/action.yml": NODE.replace("b.c", "n").replace("main:", "pre: pre.js, main:"),
+        "sub/main.js": "echo \"sub $INPUT_N $GITHUB_ACTION_REPOSITORY ${STATE_p-none}\"\n", "sub/pre.js": "echo p=1 >> $GITHUB_STATE\n",
         "sub/post.js": "echo post of sub\n"})
     repo.tag("v1")
     git.public.add("acts/hello")
     task = home.steps("run: mkdir bin; ln -s $(command -v bash) bin/node; echo $PWD/bin >> $GITHUB_PATH",
                       f"id: h\nuses: {git.url}/acts/hello@v1\nwith: {{who: me}}", f"uses: {git.url}/acts/hello@v1",
                       "run: echo '${{ steps.h.outputs.o }}'")
-    assert output(task, 3) == ["from-there"] and "sub me acts/hello" in task.rows_of(1), task.text
+    assert output(task, 3) == ["from-there"] and "sub me acts/hello none" in task.rows_of(1), task.text
     assert task.lines.index("Download action repository 'acts/hello@v1'") < task.lines.index("::group::Run mkdir bin; ln -s "
                                                                                              "$(command -v bash) bin/node; echo $PWD/bin >> $GITHUB_PATH")
     assert task.text.count("Download action repository") == 2 and task.lines.count("post of sub") == 2
     home.steps(f"uses: {git.url}/acts/none@v1", result="FAILURE")
+
+
+def test_what_an_action_does_before_the_first_step(home, git):
+    """With the node of this machine, if it has one: no step has said where another is."""
+    repo = git.repo("acts/early", {
+        "action.yml": "inputs: {n: {default: 7}}\nruns: {using: node20, pre: pre.js, main: main.js, post: post.js}\n",
+        "pre.js": "require('fs').appendFileSync(process.env.GITHUB_STATE, 'p=' + process.env.INPUT_N + '\\n'); console.log('early')\n",
+        "main.js": "console.log('main ' + process.env.STATE_p); console.log('::save-state name=m::8')\n",
+        "post.js": "console.log('late ' + process.env.STATE_p + process.env.STATE_m)\n"})
+    repo.tag("v1")
+    git.public.add("acts/early")
+    node = os.path.exists("/usr/bin/node")
+    task = home.steps("run: echo first", f"uses: {git.url}/acts/early@v1", result="SUCCESS" if node else "FAILURE")
+    assert f"Pre {git.url}/acts/early@v1" in task.lines
+    if not node:
+        assert "this action needs node in the PATH of the job" in task.text and results(task)[0] == "SKIPPED"
+        return
+    marks = [row for row in task.lines if row in ("early", "first", "main 7", "late 78")]
+    assert marks == ["early", "first", "main 7", "late 78"], task.text
 
 
 def test_without_node_it_is_said(home):
