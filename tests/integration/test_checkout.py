@@ -196,7 +196,7 @@ def test_actions_of_other_repositories(gitea, courser, as_user, git, repo):
         assert lost.wait().result == "FAILURE" and "line 7, column 15: `uses: " in lost.text, lost.text
         assert "v1 is not on this machine, and nobody is asked for it" in lost.text and "Fault: config" in lost.lines
     courser.stop()
-    start(courser, gitea)
+    start(courser, gitea, get_sources_timeout="2s")
     down = queue(gitea, git, repo, "      - uses: http://127.0.0.1:9/a/b@v1\n")
     none = queue(gitea, git, repo, "      - uses: boss/act@v7\n")
     assert none.wait().result == "FAILURE" and 'line 6, column 15: `uses: boss/act@v7`' in none.text
