@@ -70,7 +70,7 @@ static int has(void *storer, struct msg *m, struct err *e)
 	return done(found, &nothing, e);
 }
 
-/* -1: why. The stream is closed before it is answered: who reads it has heard the end. */
+/* Whether it is there, -1: why. */
 static int move_out(const struct storer *s, const char *key, int fd, struct cache_moved *ret,
 		    struct err *why)
 {
@@ -83,22 +83,6 @@ static int move_out(const struct storer *s, const char *key, int fd, struct cach
 	}
 	cache_stream_free(to);
 	return r;
-}
-
-static int load(void *storer, struct msg *m, struct err *e)
-{
-	const struct storer *s = storer;
-	struct cache_moved v = { 0 };
-	struct err why = { 0 };
-	const char *key = msg_get_str(m);
-	int fd = msg_get_fd(m);
-	if (msg_end(m, e) < 0) {
-		fd_close(&fd);
-		return -1;
-	}
-	int r = move_out(s, key, fd, &v, &why);
-	fd_close(&fd);
-	return r < 0 ? failed(&why, e) : done((uint32_t)r, &v, e);
 }
 
 /* Room first, for as much as is said to come: while it comes nothing can go. */
@@ -119,6 +103,7 @@ static int make_room(const struct storer *s, struct cache_stream *from, uint64_t
 	return cache_store_trim(FD_TOP, size < max ? max - size : max / 2, ret_total, e);
 }
 
+/* 1: it is there now, -1: why. */
 static int move_in(const struct storer *s, const char *key, int fd, struct cache_moved *ret,
 		   struct err *why)
 {
@@ -129,7 +114,7 @@ static int move_in(const struct storer *s, const char *key, int fd, struct cache
 	if (from && make_room(s, from, &total, why) == 0 &&
 	    cache_store_open(&store, FD_TOP, s->name, &s->limits, why) == 0) {
 		store.total = total;
-		r = cache_store_save(&store, key, from, ret, why);
+		r = cache_store_save(&store, key, from, ret, why) < 0 ? -1 : 1;
 		total = store.total;
 		cache_store_close(&store);
 	}
@@ -140,20 +125,31 @@ static int move_in(const struct storer *s, const char *key, int fd, struct cache
 	return r;
 }
 
-static int save(void *storer, struct msg *m, struct err *e)
+/* A key and a stream: the cache moves out through it, or in. */
+static int move(const struct storer *s, struct msg *m,
+		int (*by)(const struct storer *s, const char *key, int fd, struct cache_moved *ret,
+			  struct err *why),
+		struct err *e)
 {
-	const struct storer *s = storer;
 	struct cache_moved v = { 0 };
 	struct err why = { 0 };
 	const char *key = msg_get_str(m);
-	int fd = msg_get_fd(m);
-	if (msg_end(m, e) < 0) {
-		fd_close(&fd);
+	autofd fd = msg_get_fd(m);
+	if (msg_end(m, e) < 0)
 		return -1;
-	}
-	int r = move_in(s, key, fd, &v, &why);
-	fd_close(&fd);
-	return r < 0 ? failed(&why, e) : done(1, &v, e);
+	int r = by(s, key, fd, &v, &why);
+	fd_close(&fd); /* before it is answered: who reads it has heard the end */
+	return r < 0 ? failed(&why, e) : done((uint32_t)r, &v, e);
+}
+
+static int load(void *storer, struct msg *m, struct err *e)
+{
+	return move(storer, m, move_out, e);
+}
+
+static int save(void *storer, struct msg *m, struct err *e)
+{
+	return move(storer, m, move_in, e);
 }
 
 static int run(struct storer *s, struct err *e)
