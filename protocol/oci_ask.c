@@ -289,13 +289,15 @@ struct status_row {
 static int judge(const struct oci_ask *q, struct err *e)
 {
 	static const struct status_row rows[] = {
-		{ 0, EHOSTUNREACH }, { 401, EACCES },       { 403, EACCES },
-		{ 404, ENOENT },     { 429, EHOSTUNREACH }, { 416, ERANGE },
+		{ 401, EACCES },       { 403, EACCES }, { 404, ENOENT },
+		{ 429, EHOSTUNREACH }, { 416, ERANGE },
 	};
 	int code = q->status >= 500 ? EHOSTUNREACH : EPROTO;
 	if (q->refused_bytes)
 		return err_set(e, q->why.code ? q->why.code : ECANCELED, "%s: %s", q->site->login,
 			       q->why.code ? q->why.msg : "more came than was announced");
+	if (q->status == 0) /* the host that was not reached is named */
+		return err_set(e, EHOSTUNREACH, "%s", q->why.msg);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (rows[i].status == q->status)
 			code = rows[i].code;

@@ -122,7 +122,7 @@ def test_what_is_not_there_is_said(registry: Registry, shop: Path) -> None:
 
 def test_no_registry_there(registry: Registry, shop: Path) -> None:
     got = pull(shop, registry, "127.0.0.1:1/x", settings="insecure=127.0.0.1:1\n")
-    assert got.fault == "unreachable"
+    assert got.fault == "unreachable" and got.text.count("127.0.0.1:1: ") == 1
 
 
 def test_tls_unless_the_operator_says_otherwise(registry: Registry, shop: Path) -> None:
