@@ -25,6 +25,7 @@ enum input {
 	SERVER,
 	LFS,
 	SPARSE,
+	CONE,
 	SSH_KEY,
 	FILTER,
 	INPUTS,
@@ -43,15 +44,14 @@ static const char *const names[INPUTS] = {
 	[SERVER] = "github-server-url",
 	[LFS] = "lfs",
 	[SPARSE] = "sparse-checkout",
+	[CONE] = "sparse-checkout-cone-mode",
 	[SSH_KEY] = "ssh-key",
 	[FILTER] = "filter",
 };
 
 /* What has nothing to do here: there is no ssh, nothing shows progress, and the tree is the job's own. */
-static const char *const idle[] = {
-	"show-progress",   "set-safe-directory", "sparse-checkout-cone-mode",
-	"ssh-known-hosts", "ssh-strict",         "ssh-user"
-};
+static const char *const idle[] = { "show-progress", "set-safe-directory", "ssh-known-hosts",
+				    "ssh-strict", "ssh-user" };
 
 /* A reading under way: the inputs as they were given, NULL where they were not. */
 struct reading {
@@ -104,7 +104,6 @@ struct refusal {
 static const struct refusal refusals[] = {
 	{ LFS, true,
 	  "lfs: files of Git LFS are not supported yet; without it their pointers are checked out" },
-	{ SPARSE, false, "sparse-checkout is not supported yet" },
 	{ SSH_KEY, false, "ssh-key: sources come over HTTP only; use token in its place" },
 };
 
@@ -115,6 +114,10 @@ static int refuse(const struct reading *r, struct err *e)
 		if (f->when_true ? flag(r, f->input, false) : is_given(r, f->input))
 			return err_set(e, EOPNOTSUPP, "actions/checkout: %s", f->why);
 	}
+	if (is_given(r, SPARSE) && (!flag(r, CONE, true) || strpbrk(r->v[SPARSE], "*?[\\!")))
+		return err_set(e, EOPNOTSUPP,
+			       "actions/checkout: sparse-checkout takes directories only (cone "
+			       "mode); patterns are not supported yet");
 	return 0;
 }
 
@@ -299,6 +302,7 @@ static void take_plan(struct reading *r)
 		.hasty = true,
 		.tags = flag(r, TAGS, false),
 		.depth = depth_of(r),
+		.sparse = is_given(r, SPARSE) ? r->v[SPARSE] : NULL,
 		.clean = clean ? "" : "none",
 		.warnings = "",
 	};

@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "executor/git_lib.h"
+#include "executor/git_sparse.h"
 #include "executor/git_tree.h"
 #include "executor/refspec.h"
 
@@ -133,6 +134,29 @@ static int clear_ways(struct work *k, struct err *e)
 	return clear_way(k, k->target, e);
 }
 
+/* All of it or the part that is asked for; of an empty part nothing (no paths would mean all). */
+static int write_tree(struct work *k, git_checkout_options *o, struct err *e)
+{
+	const char *part = k->c->sparse;
+	int r = 0;
+	k->fault = SOURCES_CORRUPT;
+	if (*part && git_sparse_paths(k->target, part, &o->paths, e) < 0)
+		return -1;
+	if (!*part || o->paths.count)
+		r = git_checkout_tree(k->repo, (git_object *)k->target, o);
+	if (*part)
+		git_sparse_free(&o->paths);
+	return r < 0 ? fail(k, r, "checkout", e) : 0;
+}
+
+static int finish_index(struct work *k, git_index *index)
+{
+	int r = k->c->state == PACK_KEPT ? complete_index(k, index) : 0;
+	if (r == 0 && *k->c->sparse)
+		r = git_sparse_index(index, k->target, k->c->sparse);
+	return r;
+}
+
 static int write_files(struct work *k, unsigned *files, struct err *e)
 {
 	git_checkout_options o;
@@ -144,11 +168,11 @@ static int write_files(struct work *k, unsigned *files, struct err *e)
 	o.baseline = kept ? (k->old ? k->old : k->target) : NULL;
 	if (kept && clear_ways(k, e) < 0)
 		return -1;
-	int r = git_checkout_tree(k->repo, (git_object *)k->target, &o);
+	if (write_tree(k, &o, e) < 0)
+		return -1;
+	int r = git_repository_index(&index, k->repo);
 	if (r == 0)
-		r = git_repository_index(&index, k->repo);
-	if (r == 0 && kept)
-		r = complete_index(k, index);
+		r = finish_index(k, index);
 	*files = index ? (unsigned)git_index_entrycount(index) : 0;
 	git_index_free(index);
 	return r < 0 ? fail(k, r, "checkout", e) : 0;

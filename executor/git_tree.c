@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "executor/git_sparse.h"
 #include "executor/git_store.h"
 #include "executor/refspec.h"
 
@@ -133,6 +134,19 @@ static int put_include(const struct pack_checkout *c, struct buf *b, struct err 
 	return buf_char(b, '\n', e);
 }
 
+static int put_sparse(const struct pack_checkout *c, struct git_tree_place *p, struct buf *b,
+		      struct err *e)
+{
+	autobuf text = BUF(2 * CONFIG_BYTES);
+	if (!*c->sparse)
+		return 0;
+	autofd info = fd_mkdir_open(p->dir, "info", 0755, e);
+	if (info < 0 || git_sparse_text(c->sparse, &text, e) < 0 ||
+	    write_file(info, "sparse-checkout", text.p, text.len, e) < 0)
+		return -1;
+	return buf_str(b, "[core]\n\tsparseCheckout = true\n\tsparseCheckoutCone = true\n", e);
+}
+
 static int configure(const struct pack_checkout *c, struct git_tree_place *p, struct err *e)
 {
 	autobuf b = BUF(CONFIG_BYTES);
@@ -140,7 +154,7 @@ static int configure(const struct pack_checkout *c, struct git_tree_place *p, st
 	    buf_str(&b, "[remote \"origin\"]\n\turl = ", e) < 0 || quoted(&b, c->url, e) < 0 ||
 	    buf_printf(&b, e, "\n%s", rest) < 0)
 		return -1;
-	if (put_branch(c, &b, e) < 0 || put_include(c, &b, e) < 0)
+	if (put_branch(c, &b, e) < 0 || put_include(c, &b, e) < 0 || put_sparse(c, p, &b, e) < 0)
 		return -1;
 	return write_file(p->dir, "config", b.p, b.len, e);
 }

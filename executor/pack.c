@@ -6,7 +6,8 @@
 static const struct layout checkout = LAYOUT(
 	struct pack_checkout, F(U32, state), F(BOOL, files), F(BOOL, modules), F(STR, tree),
 	F(STR, parent), F(STR, name), F(STR, worktree), F(STR, alternates), F(STR, sha),
-	F(STR, url), F(STR, clean), F(STR, branch), F(STR, include), F(FD, refs), F(FD, store));
+	F(STR, url), F(STR, clean), F(STR, branch), F(STR, include), F(STR, sparse), F(FD, refs),
+	F(FD, store));
 #undef F
 
 #define F(kind, name) LAYOUT_FIELD(kind, struct pack_result, name)

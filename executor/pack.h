@@ -6,7 +6,7 @@
  * fds of the role: 3 the worker, 4 the job's user namespace, 5 its mount namespace.
  *
  * PACK_CHECKOUT u32 state, files, modules; str tree, parent, name, worktree, alternates, sha, url,
- *               clean, branch, include; fds refs, store, each behind a u32: 1 when it comes along
+ *               clean, branch, include, sparse; fds refs, store, each behind a u32: 1 when it comes along
  * PACK_UNPACK   str path; fd: executor/git_export.h       its files, into a directory that is emptied
  * PACK_REMOVE   str path                  the directory and all that is in it
  * PACK_CLEAR    str path, u32 mode        all that is in it; it is made if absent
@@ -53,6 +53,8 @@ struct pack_checkout {
 	const char *sha, *url, *clean;
 	const char *branch;  /* HEAD is on it, and it follows origin's; "" on none */
 	const char *include; /* a file of git's configuration, as the job sees it; "" none */
+	const char
+		*sparse; /* directories, a line each: a part of the tree (git_sparse.h); "" all */
 	enum pack_tree state;
 	bool files;
 	bool modules; /* list the submodules of the commit */

@@ -84,6 +84,7 @@ static int check_out(struct sources_job *s, int packer, const struct fetch_resul
 		.clean = s->plan->clean,
 		.branch = branch_of(s),
 		.include = s->include,
+		.sparse = s->plan->sparse,
 		.state = keeps(s) ? PACK_KEPT : PACK_FRESH,
 		.files = s->plan->checkout,
 		.modules = s->plan->modules != MODULES_NONE,

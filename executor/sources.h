@@ -29,13 +29,14 @@ enum sources_modules { MODULES_NONE, MODULES_NORMAL, MODULES_RECURSIVE };
 struct sources_plan {
 	enum sources_strategy strategy;
 	enum sources_modules modules;
-	bool checkout;     /* GIT_CHECKOUT */
-	bool kept;         /* wants the tree of the last job: strategy none, GIT_CLEAN_FLAGS */
-	bool force_https;  /* GIT_SUBMODULE_FORCE_HTTPS */
-	unsigned attempts; /* GET_SOURCES_ATTEMPTS, 1..10 */
-	bool tags;         /* GIT_FETCH_EXTRA_FLAGS says --tags */
-	unsigned depth;    /* GIT_DEPTH, for the log's line */
-	const char *clean; /* GIT_CLEAN_FLAGS; "" the default */
+	bool checkout;      /* GIT_CHECKOUT */
+	bool kept;          /* wants the tree of the last job: strategy none, GIT_CLEAN_FLAGS */
+	bool force_https;   /* GIT_SUBMODULE_FORCE_HTTPS */
+	unsigned attempts;  /* GET_SOURCES_ATTEMPTS, 1..10 */
+	bool tags;          /* GIT_FETCH_EXTRA_FLAGS says --tags */
+	unsigned depth;     /* GIT_DEPTH, for the log's line */
+	const char *sparse; /* executor/pack.h; NULL all */
+	const char *clean;  /* GIT_CLEAN_FLAGS; "" the default */
 	const char *const *module_paths; /* GIT_SUBMODULE_PATHS; none: all */
 	size_t nmodule_paths;
 	bool offline;         /* ask no server; FILES only */

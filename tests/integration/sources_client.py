@@ -204,13 +204,13 @@ class Packer(Role):
     def checkout(self, tree: Path, mirror: Path, sha: str, refs: bytes, *, fresh: bool = True, files: bool = True,
                  modules: bool = False, url: str = "http://host/group/project.git", clean: str = "", parent: str = "",
                  name: str = "", worktree: str = "", store: int = -1, branch: str = "",
-                 include: str = "") -> Packed:
+                 include: str = "", sparse: str = "") -> Packed:
         memfd = os.memfd_create("refs")
         os.write(memfd, refs)
         alternates = str(mirror / "objects") if store < 0 else ""
         self.send(PACK_CHECKOUT, u32(fresh) + u32(files) + u32(modules) + text(str(tree)) + text(parent) +
                   text(name) + text(worktree) + text(alternates) + text(sha) + text(url) + text(clean) +
-                  text(branch) + text(include) + u32(1) +
+                  text(branch) + text(include) + text(sparse) + u32(1) +
                   u32(store >= 0), [memfd, *([store] if store >= 0 else [])])
         os.close(memfd)
         return self.answer()

@@ -36,7 +36,7 @@ def printed(task: Task, mark: str) -> list[str]:
 @pytest.fixture
 def repo(git: GitServer) -> Repo:
     made = git.repo("boss/demo", {"README": "one\n", "dir/file": "inside\n"})
-    made.commit({"second": "2\n"})
+    made.commit({"second": "2\n", "dir/deep/f": "", "dir/side/no": "", "web/a/b": "", "rest/no": ""})
     made.tag("v1", message="one")
     made.commit({"README": "topic\n"}, branch="topic/a")
     return made
@@ -61,6 +61,14 @@ ALL_WAYS = """      - uses: actions/checkout@v4
         with: {repository: boss/other, path: other, submodules: true}
       - run: cd other; echo "other-$((0)) $(cat it) $(git rev-parse --abbrev-ref HEAD) $(cat mod/README)"
       - uses: actions/checkout@v4
+        with: {path: part, sparse-checkout: "dir/deep\n\n/web/\n"}
+      - uses: actions/checkout@v4
+        with: {path: part, sparse-checkout: "dir/deep\n\n/web/\n", clean: false}
+      - run: |
+          cd part; echo "part-$((0)) $(find . -path ./.git -prune -o -type f -print | sort | xargs) $(git status --porcelain | wc -l)"
+          git sparse-checkout list | sed 's/^/list-0 /'; rm -r web; git sparse-checkout reapply; git sparse-checkout add rest
+          echo "grown-$((0)) $(ls -d rest/*) $(git status --porcelain)"; cd ..; rm -rf part
+      - uses: actions/checkout@v4
         with: {clean: false, persist-credentials: true}
       - run: |
           test -e left && echo "kept-$((0)) $(git status --porcelain | sort | xargs)"
@@ -83,6 +91,8 @@ def test_the_ways_of_checkout(gitea, courser, as_user, git, repo):
     assert printed(task, "token") == ["none"] and printed(task, "topic") == ["topic topic/a"]
     assert printed(task, "refs") == ["origin/main origin/topic/a v1"] and printed(task, "tag") == ["v1 HEAD"]
     assert printed(task, "other") == ["other main one"] and 'Unexpected input "odd"' in task.text
+    assert printed(task, "part") == ["./README ./dir/deep/f ./dir/file ./second ./web/a/b 0"], task.text
+    assert printed(task, "list") == ["dir/deep", "web"] and printed(task, "grown") == ["rest/no  D web/a/b"]
     assert printed(task, "kept") == ["?? left ?? other/ ?? sub/ ?? tag/"], task.text
     assert printed(task, "remote") == [f"{sha}\trefs/heads/main"] and printed(task, "inside") == ["no token"]
     assert printed(task, "where") == ["file:/builds/boss/demo.tmp/git-credentials-1"]
@@ -106,7 +116,7 @@ REFUSED = [
     ("path: ../elsewhere", "config", "is not below /builds/boss/demo"),
     ("repository: nonsense", "config", "not of the form owner/name"),
     ("lfs: true", "config", "lfs: files of Git LFS are not supported yet"),
-    ("sparse-checkout: dir", "config", "sparse-checkout is not supported yet"),
+    ("sparse-checkout: '*.c'", "config", "patterns are not supported yet"),
 ]
 
 
@@ -122,12 +132,12 @@ def test_what_cannot_be_checked_out(gitea, courser, git, repo):
 
 
 HASHES = """      - uses: actions/checkout@v4
-      - run: mkdir -p web/.dot z; echo 3 >web/.dot/go.sum; echo 4 >'z/a{b}.txt'; ln -s ../README z/link; ln -s web circle
+      - run: mkdir -p app/.dot z; echo 3 >app/.dot/go.sum; echo 4 >'z/a{b}.txt'; ln -s ../README z/link; ln -s app circle
       - run: |
-          echo "all-$((0)) ${{ hashFiles('**/go.sum', 'README') }} ${{ hashFiles('web/') }}"
+          echo "all-$((0)) ${{ hashFiles('**/go.sum', 'README') }} ${{ hashFiles('app/') }}"
           echo "more-$((0)) ${{ hashFiles('z', '!z/a{b}.txt') }} ${{ hashFiles('nothing/**') }}-"
           hash() { for f; do sha256sum "$f"; done | cut -c1-64 | xxd -r -p | sha256sum | cut -c1-64; }
-          echo "own-$((0)) $(hash README web/.dot/go.sum) $(hash web/.dot/go.sum) $(hash z/link)"
+          echo "own-$((0)) $(hash README app/.dot/go.sum) $(hash app/.dot/go.sum) $(hash z/link)"
       - if: hashFiles('README') != ''
         run: echo there-$((0)) yes
       - run: echo ${{ hashFiles('[') }}

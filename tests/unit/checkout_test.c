@@ -149,7 +149,7 @@ END_TEST
 START_TEST(refusals)
 {
 	static const char *const rows[][2] = { { "lfs", "true" },
-					       { "sparse-checkout", "a" },
+					       { "sparse-checkout", "a/*.c" },
 					       { "ssh-key", "k" } };
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		ck_assert_int_eq(read_one(rows[i][0], rows[i][1]), -1);
