@@ -78,8 +78,8 @@ static size_t emit_call(struct seccomp_program *p, size_t row, int number)
 static bool is_allowed(const struct seccomp_profile *p, const char *call)
 {
 	for (size_t g = 0; g < SECCOMP_GROUPS && p->groups[g].names; g++)
-		for (const char *const *name = p->groups[g].names; *name; name++)
-			if (strcmp(*name, call) == 0)
+		for (const char *name = p->groups[g].names; *name; name += strlen(name) + 1)
+			if (strcmp(name, call) == 0)
 				return p->groups[g].action == SECCOMP_RET_ALLOW;
 	return p->otherwise == SECCOMP_RET_ALLOW;
 }

@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <string.h>
 
 #if defined(__aarch64__)
 enum { THIS_ARCH_OTHER_ABI = 0 };
@@ -30,10 +31,10 @@ static void answer_of_each(const struct seccomp_profile *p, uint32_t answers[NUM
 	for (size_t i = 0; i < NUMBERS; i++)
 		answers[i] = p->otherwise;
 	for (size_t g = 0; g < SECCOMP_GROUPS && p->groups[g].names; g++) {
-		for (const char *const *name = p->groups[g].names; *name; name++) {
+		for (const char *name = p->groups[g].names; *name; name += strlen(name) + 1) {
 			int number;
 			bool known;
-			if (!seccomp_number(*name, &number, &known) || number >= NUMBERS ||
+			if (!seccomp_number(name, &number, &known) || number >= NUMBERS ||
 			    said[number])
 				continue; /* the first group that names a call decides */
 			said[number] = true;

@@ -12,7 +12,7 @@ int seccomp_count(const char *profile, size_t *ret_allowed, size_t *ret_refused)
 		return -1;
 	const struct seccomp_group *g = seccomp_profiles[i].groups;
 	for (size_t k = 0; k < SECCOMP_GROUPS && g[k].names; k++)
-		for (const char *const *name = g[k].names; *name; name++)
+		for (const char *name = g[k].names; *name; name += strlen(name) + 1)
 			n[g[k].action == SECCOMP_RET_ALLOW]++;
 	*ret_allowed = n[1];
 	*ret_refused = n[0];

@@ -7,9 +7,10 @@
 
 enum { SECCOMP_GROUPS = 8, SECCOMP_VALUES = 8 };
 
-/* Names of system calls, ended by NULL. */
+/* Names of system calls, a NUL behind each and one more behind the last: they need no pointers, which would be
+ * private memory of every process. */
 struct seccomp_group {
-	const char *const *names;
+	const char *names;
 	uint32_t action; /* SCMP_ACT_* */
 };
 

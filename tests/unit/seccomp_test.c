@@ -102,11 +102,11 @@ START_TEST(every_name_is_one)
 	const struct seccomp_profile *p = &seccomp_profiles[_i];
 	size_t here = 0;
 	for (size_t g = 0; g < SECCOMP_GROUPS && p->groups[g].names; g++)
-		for (const char *const *name = p->groups[g].names; *name; name++) {
+		for (const char *name = p->groups[g].names; *name; name += strlen(name) + 1) {
 			int number;
 			bool known;
-			here += seccomp_number(*name, &number, &known);
-			ck_assert_msg(known, "%s: %s is no system call", p->name, *name);
+			here += seccomp_number(name, &number, &known);
+			ck_assert_msg(known, "%s: %s is no system call", p->name, name);
 		}
 	ck_assert_uint_gt(here, 100);
 }
