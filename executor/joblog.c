@@ -90,11 +90,16 @@ int joblog_masks_more(struct joblog *l, const struct redact_set *masks, struct e
 	return joblog_masks(l, masks, e);
 }
 
-int joblog_write(struct joblog_stream *s, const char *p, size_t n, struct err *e)
+static int feed(struct joblog_stream *s, const void *p, size_t n, struct buf *to, struct err *e)
 {
 	if (!s->redactor) /* most jobs say nothing on one of their two pipes */
 		s->redactor = redactor_new(s->log->masks, e);
-	if (!s->redactor || redactor_feed(s->redactor, p, n, &s->masked, e) < 0)
+	return s->redactor ? redactor_feed(s->redactor, p, n, to, e) : -1;
+}
+
+int joblog_write(struct joblog_stream *s, const char *p, size_t n, struct err *e)
+{
+	if (feed(s, p, n, &s->masked, e) < 0)
 		return -1;
 	note_command(s);
 	return pass_on(s, e);
@@ -123,7 +128,7 @@ static void own(struct joblog *l, const struct buf *marked)
 	struct err *e = &l->broken;
 	if (e->code)
 		return;
-	if (redactor_feed(s->redactor, buf_cstr(marked), marked->len, &s->masked, e) < 0 ||
+	if (feed(s, buf_cstr(marked), marked->len, &s->masked, e) < 0 ||
 	    redactor_flush(s->redactor, false, &s->masked, e) < 0 || pass_on(s, e) < 0)
 		err_wrap(e, "log");
 }
@@ -131,7 +136,7 @@ static void own(struct joblog *l, const struct buf *marked)
 int joblog_redact(struct joblog *l, struct buf *text, struct err *e)
 {
 	autobuf masked = BUF(text->max);
-	if (redactor_feed(l->own.redactor, buf_cstr(text), text->len, &masked, e) < 0 ||
+	if (feed(&l->own, buf_cstr(text), text->len, &masked, e) < 0 ||
 	    redactor_flush(l->own.redactor, false, &masked, e) < 0)
 		return -1;
 	buf_clear(text);
@@ -176,6 +181,25 @@ void joblog_section(struct joblog *l, const char *name, const char *title)
 	l->open_section = name;
 	if (name)
 		mark_section(l, true, name, title);
+}
+
+static void stream_rest(struct joblog_stream *s)
+{
+	if (s->redactor && redactor_is_new(s->redactor)) {
+		redactor_free(s->redactor);
+		s->redactor = NULL;
+	}
+	if (!s->masked.len)
+		buf_wipe(&s->masked);
+	trace_stream_rest(&s->trace);
+}
+
+void joblog_rest(struct joblog *l)
+{
+	stream_rest(&l->own);
+	trace_rest(l->trace);
+	for (struct joblog_stream *s = l->open; s; s = s->next)
+		stream_rest(s);
 }
 
 int joblog_commit(struct joblog *l, struct err *e)

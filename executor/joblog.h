@@ -15,7 +15,7 @@
 /* One source of bytes on its way to the trace. */
 struct joblog_stream {
 	struct joblog *log;
-	struct redactor *redactor;
+	struct redactor *redactor; /* NULL: nothing depends on what was written so far */
 	struct trace_stream trace;
 	struct buf masked;
 	struct joblog_stream *next; /* of those that are open */
@@ -69,6 +69,9 @@ int joblog_redact(struct joblog *l, struct buf *text, struct err *e)
 /* Open a section with its title; the one that is open is closed first. NULL name: only close. */
 void joblog_section(struct joblog *l, const char *name, const char *title)
 	__attribute__((nonnull(1)));
+
+/* Nothing will be written for a while: what is not needed until then is given back. */
+void joblog_rest(struct joblog *l) __attribute__((nonnull));
 
 /* Everything said and written so far is in the journal. */
 int joblog_commit(struct joblog *l, struct err *e) __attribute__((nonnull, warn_unused_result));

@@ -343,3 +343,13 @@ int redactor_switch(struct redactor *r, const struct redact_set *next, struct bu
 	read_on(r, false);
 	return emit(r, out, e);
 }
+
+bool redactor_is_new(const struct redactor *r)
+{
+	const struct scan *s = &r->main;
+	struct dense_back before = r->watch.asleep ? r->watch.before
+						   : pattern_before(&s->pattern, 0);
+	if (r->in.len || r->in_mask || r->within.reads || before.run)
+		return false;
+	return r->watch.asleep || (!s->pattern.active && r->pos >= s->again_to);
+}

@@ -106,6 +106,9 @@ int redactor_flush(struct redactor *r, bool cut, struct buf *out, struct err *e)
 int redactor_switch(struct redactor *r, const struct redact_set *next, struct buf *out,
 		    struct err *e) __attribute__((nonnull, warn_unused_result));
 
+/* Nothing is held back, and nothing that was read matters for what comes: a new redactor would do as well. */
+bool redactor_is_new(const struct redactor *r) __attribute__((nonnull));
+
 /* Wipes. NULL is fine. */
 void redactor_free(struct redactor *r);
 

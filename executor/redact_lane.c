@@ -4,17 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { LEAST = 128 }; /* pieces: as many as the longest word of a pattern may need */
-
 int lane_init(struct lane *l, size_t longest, struct err *e)
 {
-	size_t size = LEAST;
+	size_t size = LANE_LEAST;
 	while (size <= longest)
 		size *= 2;
-	struct piece *pieces = calloc(size, sizeof *pieces);
+	struct piece *pieces = size == LANE_LEAST ? l->few : calloc(size, sizeof *pieces);
 	if (!pieces)
 		return err_set(e, ENOMEM, "out of memory");
-	free(l->pieces);
+	lane_done(l);
 	l->pieces = pieces;
 	l->mask = (uint32_t)(size - 1);
 	lane_reset(l);
@@ -23,7 +21,8 @@ int lane_init(struct lane *l, size_t longest, struct err *e)
 
 void lane_done(struct lane *l)
 {
-	free(l->pieces);
+	if (l->pieces != l->few)
+		free(l->pieces);
 }
 
 static const struct piece *piece_at(const struct lane *l, uint64_t i)

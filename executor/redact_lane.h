@@ -15,14 +15,18 @@ struct piece {
 	uint32_t from, shift;
 };
 
+enum { LANE_LEAST = 128 }; /* pieces: as many as the longest word of a pattern may need */
+
+/* Does not move: pieces may be its own. */
 struct lane {
 	uint32_t state;       /* a place of the automaton */
 	uint32_t mask;        /* of pieces' size */
-	struct piece *pieces; /* a ring */
+	struct piece *pieces; /* a ring: few, or what lies elsewhere */
 	uint64_t npieces;     /* since the reset */
 	uint64_t seen;        /* bytes */
 	uint64_t next;        /* offset behind the last one; UINT64_MAX: none yet */
 	uint64_t ended;       /* behind the last one before this piece */
+	struct piece few[LANE_LEAST];
 };
 
 /* Room for what the longest of so many bytes needs; starts zeroed, or again. */

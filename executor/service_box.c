@@ -23,8 +23,6 @@ enum {
 
 /* --- what they say -------------------------------------------------------------------------------- */
 
-static char chunk[READ_BYTES];
-
 static void stop_output(struct service_box *s)
 {
 	struct err e = { 0 };
@@ -40,6 +38,7 @@ static void stop_output(struct service_box *s)
 static bool read_output(struct service_box *s)
 {
 	struct err e = { 0 };
+	char chunk[READ_BYTES];
 	ssize_t n = read(s->output.fd, chunk, sizeof chunk);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return false;

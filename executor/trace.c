@@ -74,6 +74,18 @@ int trace_commit(struct trace *t, struct err *e)
 	return r;
 }
 
+void trace_rest(struct trace *t)
+{
+	if (!t->out.len)
+		buf_done(&t->out);
+}
+
+void trace_stream_rest(struct trace_stream *s)
+{
+	if (!s->pending.len)
+		buf_done(&s->pending);
+}
+
 /* --- head and tail ------------------------------------------------------------------------------ */
 
 static uint64_t tail_size(const struct trace *t)

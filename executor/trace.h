@@ -49,6 +49,10 @@ int trace_flush(struct trace_stream *s, bool close, struct err *e)
 /* Hand what was gathered to the journal: once an event, not once a line. */
 int trace_commit(struct trace *t, struct err *e) __attribute__((nonnull, warn_unused_result));
 
+/* Nothing is written for a while: buffers that are empty are given back. */
+void trace_rest(struct trace *t) __attribute__((nonnull));
+void trace_stream_rest(struct trace_stream *s) __attribute__((nonnull));
+
 /* The job's output has ended: if it was cut, say how much was left out and append the tail. What is
  * written afterwards, the verdict, is never cut. */
 int trace_finish(struct trace *t, struct err *e) __attribute__((nonnull, warn_unused_result));

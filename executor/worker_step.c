@@ -124,6 +124,7 @@ static void settle_passed(struct timer *t)
 {
 	struct step *s = of_timer(t, offsetof(struct step, settle));
 	pages_drop(&s->chunk);
+	joblog_rest(&s->w->log);
 	rest();
 }
 

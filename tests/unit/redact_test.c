@@ -42,6 +42,26 @@ static void expect_bytes(const struct buf *out, const char *want, size_t n, cons
 		      what, buf_cstr(out), want);
 }
 
+/* Byte by byte; renewed: with a new redactor whenever it says that one would do as well. */
+static void expect_single(const struct redact_set *s, const char *raw, size_t n, const char *want,
+			  bool renewed)
+{
+	struct err e = { 0 };
+	autobuf out = BUF(1 << 20);
+	struct redactor *r = redactor_new(s, &e);
+	for (size_t i = 0; i < n; i++) {
+		feed(r, raw + i, 1, &out);
+		if (renewed && redactor_is_new(r)) {
+			redactor_free(r);
+			r = redactor_new(s, &e);
+			ck_assert_ptr_nonnull(r);
+		}
+	}
+	flush(r, false, &out);
+	expect_bytes(&out, want, strlen(want), raw);
+	redactor_free(r);
+}
+
 /* raw in one piece, at every two-way split, and byte by byte. */
 static void expect_n(const struct redact_set *s, const char *raw, size_t n, const char *want,
 		     const char *what)
@@ -57,13 +77,8 @@ static void expect_n(const struct redact_set *s, const char *raw, size_t n, cons
 		expect_bytes(&out, want, strlen(want), what);
 		redactor_free(r);
 	}
-	autobuf out = BUF(1 << 20);
-	struct redactor *r = redactor_new(s, &e);
-	for (size_t i = 0; i < n; i++)
-		feed(r, raw + i, 1, &out);
-	flush(r, false, &out);
-	expect_bytes(&out, want, strlen(want), what);
-	redactor_free(r);
+	expect_single(s, raw, n, want, false);
+	expect_single(s, raw, n, want, true);
 }
 
 static void expect(const char *const *secrets, const char *raw, const char *want)
@@ -96,6 +111,40 @@ START_TEST(vectors)
 		redact_set_free(s);
 	}
 	json_decref(all);
+}
+END_TEST
+
+START_TEST(new_between_lines)
+{
+	static const struct {
+		const char *text;
+		bool as_new;
+	} rows[] = {
+		{ "", true },
+		{ "some words\n", true },
+		{ "a longer line, which the gate looks at, and nothing is left of it at its end "
+		  "so that a new redactor does not have to know that there ever was one, or what "
+		  "it said\n",
+		  true },
+		{ "some words", false },       /* what follows goes on with the last */
+		{ "secret-of-", false },       /* held back */
+		{ "secret-of-mine", false },   /* a mask, which another one joins */
+		{ "Authorization:\n", false }, /* a pattern has begun */
+		{ "the-line-before-c2VjcmV0LW9m\n", false }, /* wrapped, perhaps */
+	};
+	struct redact_set *s = set_of(SECRETS("secret-of-mine"), NULL);
+	struct err e = { 0 };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		autobuf out = BUF(1 << 20);
+		struct redactor *r = redactor_new(s, &e);
+		ck_assert_ptr_nonnull(r);
+		feed(r, rows[i].text, strlen(rows[i].text), &out);
+		ck_assert_msg(redactor_is_new(r) == rows[i].as_new, "%s", rows[i].text);
+		flush(r, false, &out);
+		ck_assert_msg(redactor_is_new(r) || out.len > 0, "%s", rows[i].text);
+		redactor_free(r);
+	}
+	redact_set_free(s);
 }
 END_TEST
 
@@ -455,6 +504,7 @@ int main(void)
 	TCase *rules = tcase_create("rules");
 	static const TTest *const *const tests[] = {
 		&vectors,
+		&new_between_lines,
 		&values_are_judged,
 		&json_strings_are_secrets,
 		&colours_survive,
