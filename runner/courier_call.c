@@ -4,8 +4,12 @@
 
 #include <stddef.h>
 
+enum { SETTLE_MS = 500 };
+
 static void finish(struct courier_call *c, const struct http_reply *r)
 {
+	if (!c->hub->settle.set)
+		loop_timer(c->hub->loop, &c->hub->settle, SETTLE_MS);
 	c->active = false;
 	hub_count(c->hub, c->kind, r->status);
 	forge_request_done(&c->request);

@@ -4,6 +4,7 @@
  */
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/rest.h"
 #include "protocol/http.h"
 #include "protocol/vault_json.h"
 #include "runner/courier.h"
@@ -112,9 +113,16 @@ static void commanded(struct source *s, uint32_t events)
 	h->over = h->over || r < 0;
 }
 
+/* Many jobs at once leave large holes, and every one of them a few. */
+static void settled(struct timer *t)
+{
+	(void)t;
+	rest();
+}
+
 static int serve(struct err *e)
 {
-	struct courier_hub h = { .sock = SUPERVISOR };
+	struct courier_hub h = { .sock = SUPERVISOR, .settle.fire = settled };
 	struct main_source s = { { SUPERVISOR, commanded }, &h };
 	h.loop = loop_new(e);
 	if (!h.loop || fd_nonblock(SUPERVISOR, 1, e) < 0 ||
