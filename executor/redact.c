@@ -149,7 +149,7 @@ static void look_ahead(struct redactor *r, const unsigned char *p, uint64_t end)
 
 static uint32_t lane_depth(const struct redactor *r, enum redact_lane which)
 {
-	return automaton_at(&r->set->lanes[which], r->main.lanes[which].state)->depth;
+	return automaton_depth(&r->set->lanes[which], r->main.lanes[which].state);
 }
 
 /* Go to sleep when what has begun is so little, and so new, that the gate would find it again. */
@@ -161,7 +161,7 @@ static void doze(struct redactor *r)
 	if (r->within.reads || s->pattern.active || r->pos < r->main.again_to ||
 	    !r->set->gate.window || lane_depth(r, LANE_TEXT) >= SHALLOW ||
 	    lane_depth(r, LANE_DENSE) >= SHALLOW ||
-	    automaton_at(&r->set->words.lower, s->pattern.state)->depth >= SHALLOW)
+	    automaton_depth(&r->set->words.lower, s->pattern.state) >= SHALLOW)
 		return;
 	uint64_t from = scan_hold(r->set, s, r->pos);
 	from = from < r->pos ? from : r->pos;

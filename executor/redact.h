@@ -49,7 +49,8 @@ struct redact_set *redact_set_new(const struct redact_opts *opts, struct err *e)
 
 /*
  * Look for the n bytes of value, any bytes, white space around them ignored; empty is fine. Bytes are
- * copied. name is for warnings: they never hold the value. -1: out of memory, the set is already
+ * copied. name is for warnings: they never hold the value. What finds no room in REDACT_MEMORY is not
+ * masked, or not in all of its forms, and the warnings say so; small values come before large ones. -1: out of memory, the set is already
  * built, or the value is short and short_fails; the set is unchanged in what it held before.
  */
 int redact_set_add(struct redact_set *s, const char *name, const void *value, size_t n,

@@ -8,9 +8,9 @@
 #include <string.h>
 
 enum {
-	STATES_MAX = 1 << 23,
+	STATES_MAX = 1 << AUTOMATON_LOW_SHIFT,
 	ROWS_MAX = 32 << 10, /* places in rows, but for those of the root and its children */
-	ROWS_SHARE = 1,      /* no more of them for each state */
+	ROWS_SHARE = 6,      /* so many states for each of them, at least */
 	LACKS_TODO = 1024,
 	OTHERS = 1, /* the class of bytes that are in no needle */
 };
@@ -77,9 +77,22 @@ static unsigned char byte_of(const struct automaton *a, uint32_t s)
 	return (unsigned char)a->states[s].fail_byte;
 }
 
+/* Set what is not of the depth. */
+static void child_set(struct automaton *a, uint32_t s, uint32_t place)
+{
+	const uint32_t keep = ((1U << AUTOMATON_LOW) - 1) << AUTOMATON_LOW_SHIFT;
+	a->states[s].child = (a->states[s].child & keep) | (place & ~keep);
+}
+
+static void row_set(struct automaton *a, uint32_t s, uint32_t row_byte)
+{
+	const uint32_t keep = 31U << AUTOMATON_HIGH_SHIFT;
+	a->states[s].row_byte = (a->states[s].row_byte & keep) | (row_byte & ~keep);
+}
+
 static bool is_leaf(const struct automaton *a, uint32_t s)
 {
-	return automaton_at(a, a->states[s].child)->depth != a->states[s].depth + 1;
+	return automaton_depth(a, a->states[s].child) != automaton_depth(a, s) + 1;
 }
 
 /* The first child of s, 0 none; the next one after child i, 0 none. */
@@ -105,30 +118,33 @@ static uint32_t child_of(const struct automaton *a, uint32_t s, unsigned char c)
 static uint32_t place_of(const struct automaton *a, uint32_t s)
 {
 	uint32_t row = a->states[s].row_byte;
-	return (a->states[s].out ? AUTOMATON_ENDS : 0) |
+	return (a->states[s].fail_byte & AUTOMATON_SOME ? AUTOMATON_ENDS : 0) |
 	       (row & AUTOMATON_OWN ? AUTOMATON_ROW | row >> AUTOMATON_ROW_SHIFT : s);
 }
 
 /* Give state s its children, one for each byte that its needles go on with. */
 static void expand(struct automaton *a, struct span *spans, uint32_t s, const struct needle *v)
 {
-	struct automaton_state *state = &a->states[s];
-	uint32_t lo = spans[s].lo, hi = spans[s].hi, depth = state->depth;
+	uint32_t lo = spans[s].lo, hi = spans[s].hi, depth = automaton_depth(a, s);
 	if (lo < hi && v[lo].n == depth) {
-		state->out = (uint16_t)depth;
+		a->states[s].fail_byte |= AUTOMATON_WHOLE | AUTOMATON_SOME;
 		lo++;
 	}
 	if (lo == hi)
 		return;
-	state->child = a->nstates;
-	state->row_byte = v[lo].p[depth];
+	child_set(a, s, a->nstates);
+	row_set(a, s, v[lo].p[depth]);
 	while (lo < hi) {
 		unsigned char c = v[lo].p[depth];
 		uint32_t end = lo + 1;
 		while (end < hi && v[end].p[depth] == c)
 			end++;
-		a->states[a->nstates].fail_byte = c | (end == hi ? AUTOMATON_LAST : 0);
-		a->states[a->nstates].depth = (uint16_t)(depth + 1);
+		a->states[a->nstates] = (struct automaton_state){
+			.child = (depth + 1) << AUTOMATON_LOW_SHIFT & ~AUTOMATON_ENDS &
+				 ~AUTOMATON_ROW,
+			.row_byte = (depth + 1) >> AUTOMATON_LOW << AUTOMATON_HIGH_SHIFT,
+			.fail_byte = c | (end == hi ? AUTOMATON_LAST : 0),
+		};
 		spans[a->nstates++] = (struct span){ lo, end };
 		lo = end;
 	}
@@ -152,11 +168,11 @@ static bool order_fill(const struct automaton *a, uint32_t *order)
 	if (!places)
 		return false;
 	for (uint32_t s = 0; s < a->nstates; s++)
-		places[a->states[s].depth + 1]++;
+		places[automaton_depth(a, s) + 1]++;
 	for (uint32_t depth = 1; depth <= a->longest; depth++)
 		places[depth] += places[depth - 1];
 	for (uint32_t s = 0; s < a->nstates; s++)
-		order[places[a->states[s].depth]++] = s;
+		order[places[automaton_depth(a, s)]++] = s;
 	free(places);
 	return true;
 }
@@ -175,9 +191,8 @@ static void fails_fill(struct automaton *a, const uint32_t *order)
 				f = automaton_fail(a, f);
 				to = f ? child_of(a, f, byte_of(a, i)) : roots[byte_of(a, i)];
 			}
-			a->states[i].fail_byte |= to << 8;
-			if (!a->states[i].out)
-				a->states[i].out = a->states[to].out;
+			a->states[i].fail_byte |= to << 8 |
+						  (a->states[to].fail_byte & AUTOMATON_SOME);
 		}
 	}
 }
@@ -187,7 +202,7 @@ static void targets_fill(const struct automaton *a, const uint32_t *order, struc
 {
 	for (uint32_t k = 0; k < a->nstates; k++) {
 		uint32_t s = order[k], first = child_first(a, s), f = automaton_fail(a, s);
-		if (a->states[s].depth <= 1 || (first && child_next(a, first))) {
+		if (s == 0 || (first && child_next(a, first))) {
 			d[s].target = s;
 			d[s].wanted = true;
 			continue;
@@ -199,14 +214,14 @@ static void targets_fill(const struct automaton *a, const uint32_t *order, struc
 	}
 }
 
-/* Where the rows begin: the root and its children have one, then others while there is room. */
+/* Where the rows begin: the root has one, and its children that need it, then others while there is room. */
 static size_t rows_place(const struct automaton *a, const uint32_t *order, struct draft *d)
 {
-	size_t used = 0, most = (size_t)a->nstates * ROWS_SHARE;
+	size_t used = 0, most = (size_t)a->nstates / ROWS_SHARE;
 	most = most < ROWS_MAX ? most : ROWS_MAX;
 	for (uint32_t k = 0; k < a->nstates; k++) {
 		uint32_t s = order[k];
-		bool first = a->states[s].depth <= 1;
+		bool first = automaton_depth(a, s) <= 1;
 		if (!d[s].wanted || !(first || used + a->classes <= most))
 			continue;
 		d[s].row = (uint32_t)used + 1;
@@ -235,24 +250,22 @@ static void steps_fill(struct automaton *a, const uint32_t *order, const struct 
 		if (d[s].row) {
 			a->rows[d[s].row - 1] = s;
 			a->states[s].row_byte |= (d[s].row - 1) << AUTOMATON_ROW_SHIFT |
-						 AUTOMATON_OWN;
+						 (uint32_t)AUTOMATON_OWN;
 		}
 	for (uint32_t k = 0; k < a->nstates; k++) {
-		struct automaton_state *s = &a->states[order[k]];
-		const struct draft *mine = &d[order[k]];
-		bool leaf = is_leaf(a, order[k]);
+		uint32_t s = order[k], row = d[d[s].target].row;
+		bool leaf = is_leaf(a, s);
 		if (!leaf)
-			s->child = place_of(a, s->child);
-		if (mine->row) {
-			row_fill(a, order[k], a->rows + mine->row - 1);
+			child_set(a, s, place_of(a, automaton_number(a, a->states[s].child)));
+		if (d[s].row) {
+			row_fill(a, s, a->rows + d[s].row - 1);
 		} else if (leaf) {
-			const struct automaton_state *as = &a->states[automaton_fail(a, order[k])];
-			s->child = as->child;
-			s->row_byte = as->row_byte & ~(uint32_t)AUTOMATON_OWN;
+			const struct automaton_state *as = &a->states[automaton_fail(a, s)];
+			child_set(a, s, as->child);
+			row_set(a, s, as->row_byte & ~(uint32_t)AUTOMATON_OWN);
 		} else {
-			uint32_t row = d[mine->target].row;
-			s->row_byte |= row ? (row - 1) << AUTOMATON_ROW_SHIFT
-					   : (uint32_t)AUTOMATON_HARD;
+			a->states[s].row_byte |= row ? (row - 1) << AUTOMATON_ROW_SHIFT
+						     : (uint32_t)AUTOMATON_HARD;
 		}
 	}
 }
@@ -333,13 +346,21 @@ uint32_t automaton_search(const struct automaton *a, uint32_t place, unsigned ch
 	return a->rows[(a->states[s].row_byte >> AUTOMATON_ROW_SHIFT) + a->class[c]];
 }
 
+uint32_t automaton_out(const struct automaton *a, uint32_t place)
+{
+	uint32_t s = automaton_number(a, place);
+	while (s && !(a->states[s].fail_byte & AUTOMATON_WHOLE))
+		s = automaton_fail(a, s);
+	return automaton_depth(a, s);
+}
+
 uint32_t automaton_lacks(const struct automaton *a, uint32_t place)
 {
 	uint32_t todo[LACKS_TODO] = { automaton_number(a, place) }, n = 1, least = UINT32_MAX;
-	uint32_t from = automaton_at(a, place)->depth;
+	uint32_t from = automaton_depth(a, place);
 	while (n) {
-		uint32_t s = todo[--n], lacks = a->states[s].depth - from;
-		if (a->states[s].out == a->states[s].depth) {
+		uint32_t s = todo[--n], lacks = automaton_depth(a, s) - from;
+		if (a->states[s].fail_byte & AUTOMATON_WHOLE) {
 			least = lacks < least ? lacks : least;
 			continue;
 		}

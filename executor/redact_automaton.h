@@ -31,23 +31,25 @@ struct needle {
  * is read: the root is nobody's child.
  */
 struct automaton_state {
-	uint32_t child;     /* place after byte: of a leaf what it fails to has it; 0 none */
-	uint32_t row_byte;  /* where a row begins in rows << 10 | OWN or HARD | byte */
-	uint32_t fail_byte; /* LAST | where to go when nothing fits << 8 | byte that leads here */
-	uint16_t depth;
-	uint16_t out; /* length of the longest needle that ends here, 0 none */
+	uint32_t child;     /* depth's low bits, place after byte: a leaf has its fail's; 0 none */
+	uint32_t row_byte;  /* where a row begins, depth's high bits, OWN or HARD, byte */
+	uint32_t fail_byte; /* LAST, WHOLE, SOME, where to go when nothing fits, its byte */
 };
 
-/* Of row_byte: the row is the state's own; or it is another's, and automaton_search knows. Of fail_byte: there
- * are no more children of that parent. */
-enum { AUTOMATON_OWN = 1 << 9, AUTOMATON_HARD = 1 << 8, AUTOMATON_ROW_SHIFT = 10 };
+/* Of row_byte: the row is the state's own; or it is another's, and automaton_search knows. */
+enum { AUTOMATON_HARD = 1 << 8, AUTOMATON_OWN = 1 << 9 };
+enum { AUTOMATON_HIGH_SHIFT = 10, AUTOMATON_ROW_SHIFT = 15 };
+/* Of fail_byte: there are no more children of that parent; a needle is what leads here; one ends here. */
 #define AUTOMATON_LAST (1U << 31)
+#define AUTOMATON_WHOLE (1U << 30)
+#define AUTOMATON_SOME (1U << 29)
 
 /* A place is the number of a state, or where its row begins with AUTOMATON_ROW. A needle ends in one with
- * AUTOMATON_ENDS. 0 is the root's, too. */
+ * AUTOMATON_ENDS. 0 is the root's, too. Its other bits mean nothing. */
 #define AUTOMATON_ENDS (1U << 31)
 #define AUTOMATON_ROW (1U << 30)
-#define AUTOMATON_VALUE (AUTOMATON_ROW - 1)
+enum { AUTOMATON_LOW_SHIFT = 19, AUTOMATON_LOW = 11 /* bits */ };
+#define AUTOMATON_VALUE ((1U << AUTOMATON_LOW_SHIFT) - 1)
 
 struct automaton {
 	struct automaton_state *states;
@@ -77,6 +79,14 @@ static inline const struct automaton_state *automaton_at(const struct automaton 
 	return &a->states[automaton_number(a, place)];
 }
 
+/* How many bytes of a needle have led here. */
+static inline uint32_t automaton_depth(const struct automaton *a, uint32_t place)
+{
+	const struct automaton_state *s = automaton_at(a, place);
+	return (s->child >> AUTOMATON_LOW_SHIFT & ((1U << AUTOMATON_LOW) - 1)) |
+	       (s->row_byte >> AUTOMATON_HIGH_SHIFT & 31) << AUTOMATON_LOW;
+}
+
 /* The place after byte c, which is not NUL. Inline, as automaton_fail: once for every byte of a log. */
 static inline uint32_t automaton_step(const struct automaton *a, uint32_t place, unsigned char c)
 {
@@ -93,8 +103,11 @@ static inline uint32_t automaton_step(const struct automaton *a, uint32_t place,
 
 static inline uint32_t automaton_fail(const struct automaton *a, uint32_t place)
 {
-	return (automaton_at(a, place)->fail_byte & ~AUTOMATON_LAST) >> 8;
+	return automaton_at(a, place)->fail_byte >> 8 & AUTOMATON_VALUE;
 }
+
+/* The length of the longest needle that ends here, 0 none. */
+uint32_t automaton_out(const struct automaton *a, uint32_t place) __attribute__((nonnull));
 
 /* The fewest bytes that a needle still lacks in this state: 0 one ends here, or there are too many
  * to tell. */

@@ -57,7 +57,7 @@ static size_t needle_head(const struct needle *v, unsigned char *head, size_t ma
 
 static unsigned bits_for(size_t entries, unsigned per, unsigned most)
 {
-	unsigned bits = 12;
+	unsigned bits = 10;
 	while (bits < most && (1ULL << bits) < entries * per)
 		bits++;
 	return bits;

@@ -159,11 +159,11 @@ void pattern_begin(struct symbol *s, uint64_t limit)
 {
 	const struct automaton *a = &s->words->lower;
 	const uint8_t *kinds = s->words->kinds;
-	for (uint32_t t = automaton_number(a, s->p->state); a->states[t].out;
+	for (uint32_t t = automaton_number(a, s->p->state); a->states[t].fail_byte & AUTOMATON_SOME;
 	     t = automaton_fail(a, t))
 		if (kinds[t] && (limit == UINT64_MAX || kinds[t] - 1U == KEY_END ||
-				 lane_offset(s->text, a->states[t].depth, s->at) < limit))
-			begin(s, kinds[t] - 1U, a->states[t].depth);
+				 lane_offset(s->text, automaton_depth(a, t), s->at) < limit))
+			begin(s, kinds[t] - 1U, automaton_depth(a, t));
 }
 
 void pattern_flush(struct pattern *p, struct ranges *hits, uint64_t to)

@@ -67,7 +67,7 @@ static struct symbol symbol_of(const struct redact_set *set, struct scan *s, uns
 static __attribute__((noinline)) void found(const struct automaton *a, struct scan *s,
 					    const struct lane *l, uint64_t at)
 {
-	uint64_t from = lane_offset(l, automaton_at(a, l->state)->out, at);
+	uint64_t from = lane_offset(l, automaton_out(a, l->state), at);
 	if (from >= s->limit)
 		return;
 	s->found = true;
@@ -222,12 +222,12 @@ bool scan_before(const struct scan *s, uint64_t x, struct dense_back *ret)
 uint64_t scan_hold(const struct redact_set *set, const struct scan *s, uint64_t next)
 {
 	uint64_t hold = pattern_hold(&s->pattern);
-	uint32_t word = automaton_at(&set->words.lower, s->pattern.state)->depth;
+	uint32_t word = automaton_depth(&set->words.lower, s->pattern.state);
 	uint64_t begun = word ? lane_offset(&s->lanes[LANE_TEXT], word, next) : UINT64_MAX;
 	hold = begun < hold ? begun : hold;
 	for (int i = 0; i < LANES; i++) {
 		const struct lane *l = &s->lanes[i];
-		uint32_t depth = automaton_at(&set->lanes[i], l->state)->depth;
+		uint32_t depth = automaton_depth(&set->lanes[i], l->state);
 		uint64_t from = depth ? lane_offset(l, depth, next) : UINT64_MAX;
 		hold = from < hold ? from : hold;
 	}
@@ -239,12 +239,12 @@ void scan_limit(const struct redact_set *set, struct scan *s, uint64_t next, uin
 	for (int i = 0; i < LANES; i++) {
 		struct lane *l = &s->lanes[i];
 		const struct automaton *a = &set->lanes[i];
-		while (automaton_at(a, l->state)->depth &&
-		       next - lane_offset(l, automaton_at(a, l->state)->depth, next) > max)
+		while (automaton_depth(a, l->state) &&
+		       next - lane_offset(l, automaton_depth(a, l->state), next) > max)
 			l->state = automaton_fail(a, l->state);
 	}
 	uint64_t hold = pattern_hold(&s->pattern);
-	uint32_t word = automaton_at(&set->words.lower, s->pattern.state)->depth;
+	uint32_t word = automaton_depth(&set->words.lower, s->pattern.state);
 	uint64_t begun = word ? lane_offset(&s->lanes[LANE_TEXT], word, next) : UINT64_MAX;
 	hold = begun < hold ? begun : hold;
 	if (next >= s->again_to && hold != UINT64_MAX && next - hold > max) {
@@ -260,7 +260,7 @@ void scan_cut(const struct redact_set *set, struct scan *s, uint64_t next, uint3
 		const struct automaton *a = &set->lanes[i];
 		const struct lane *l = &s->lanes[i];
 		for (uint32_t t = automaton_number(a, l->state); t; t = automaton_fail(a, t)) {
-			uint32_t depth = automaton_at(a, t)->depth;
+			uint32_t depth = automaton_depth(a, t);
 			if (depth >= least && depth >= automaton_lacks(a, t)) {
 				ranges_add(s->hits, lane_offset(l, depth, next), next);
 				break;

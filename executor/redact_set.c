@@ -9,8 +9,12 @@
 #include <strings.h>
 #include <sys/mman.h>
 
-/* For patterns, rows and what filters ahead of the automata. */
-enum { FIXED = 1 << 20 };
+enum {
+	FIXED = 1 << 20,     /* for patterns, rows and what filters ahead of the automata */
+	FORMS = 1 << 20,     /* for needles, whatever the values take */
+	LARGE = 4 << 10,     /* values that are longer ... */
+	LARGE_ALL = 1 << 20, /* ... take no more than this together, so that others have room */
+};
 
 struct redact_set *redact_set_new(const struct redact_opts *opts, struct err *e)
 {
@@ -96,7 +100,9 @@ static int value_keep(struct redact_set *s, const char *name, const char *p, siz
 	for (size_t i = 0; i < s->nvalues; i++)
 		if (s->values[i].n == n && !memcmp(s->values[i].p, p, n))
 			return 0;
-	if (s->promised + n > s->region.size)
+	size_t room = (n + 7) & ~(size_t)7; /* as the region hands it out */
+	size_t large = n > LARGE ? room : 0;
+	if (s->promised + room > s->region.size - FORMS || s->large + large > LARGE_ALL)
 		return redact_set_warn(s, name, "no room left: not masked", e);
 	if (values_reserve(s, e) < 0)
 		return -1;
@@ -106,7 +112,8 @@ static int value_keep(struct redact_set *s, const char *name, const char *p, siz
 		return copy ? err_set(e, ENOMEM, "out of memory") : -1;
 	}
 	memcpy(copy, p, n);
-	s->promised += n;
+	s->promised += room;
+	s->large += large;
 	s->values[s->nvalues++] = (struct redact_value){ .name = called, .p = copy, .n = n };
 	return 0;
 }

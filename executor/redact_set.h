@@ -21,6 +21,7 @@ struct redact_value {
 struct redact_set {
 	struct redact_region region; /* all that is made from secrets */
 	size_t promised;             /* what building will need of it, at most */
+	size_t large;                /* of it: for values that are large */
 	struct redact_value *values;
 	size_t nvalues, values_cap;
 	bool built, locked, short_fails;

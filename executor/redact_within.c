@@ -1,6 +1,8 @@
 /* What begins in an escape: a scan of its own, that nearly always has nothing to go on with behind it. */
 #include "executor/redact_within.h"
 
+enum { ESC = 0x1b };
+
 void within_end(struct within *w, const struct redact_set *set, bool cut)
 {
 	if (w->reads && w->scan.pattern.active)
@@ -16,9 +18,9 @@ static bool is_over(const struct within *w, const struct redact_set *set)
 	uint64_t texts = text->seen - w->seen[LANE_TEXT],
 		 denses = dense->seen - w->seen[LANE_DENSE];
 	return !s->pattern.active &&
-	       automaton_at(&set->lanes[LANE_TEXT], text->state)->depth <= texts &&
-	       automaton_at(&set->lanes[LANE_DENSE], dense->state)->depth <= denses &&
-	       automaton_at(&set->words.lower, s->pattern.state)->depth <= texts;
+	       automaton_depth(&set->lanes[LANE_TEXT], text->state) <= texts &&
+	       automaton_depth(&set->lanes[LANE_DENSE], dense->state) <= denses &&
+	       automaton_depth(&set->words.lower, s->pattern.state) <= texts;
 }
 
 /* Read on, n bytes or up to the next escape. False: that one is next. */
@@ -59,6 +61,10 @@ void within_more(struct within *w, const struct redact_set *set)
 		}
 		if (left == 0)
 			return;
+		if (w->p[w->pos - w->from] == ESC) {
+			within_end(w, set, false);
+			return;
+		}
 		if (!read_behind(w, set, most < left ? most : left))
 			within_end(w, set, false);
 	}

@@ -223,7 +223,7 @@ size_t words_begin(const struct words *w, const unsigned char *p, size_t n)
 	uint32_t state = 0;
 	for (size_t i = 0; i < n; i++) {
 		state = automaton_step(a, state, w->folded[p[i]]);
-		if (automaton_at(a, state)->depth != i + 1)
+		if (automaton_depth(a, state) != i + 1)
 			return 0;
 		unsigned kind = w->kinds[automaton_number(a, state)];
 		if (kind && kind - 1 != KEY_END && run_follows(w, kind - 1, p + i + 1, n - i - 1))
