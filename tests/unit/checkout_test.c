@@ -41,7 +41,8 @@ static void teardown(void)
 
 static int read_one(const char *name, const char *value)
 {
-	const struct checkout_input in = { name, value };
+	static struct checkout_input in;
+	in = (struct checkout_input){ name, value };
 	err_clear(&e);
 	job.inputs = &in;
 	job.ninputs = 1;

@@ -41,15 +41,14 @@ END_TEST
 
 static int listen_on(int family, unsigned *ret_port)
 {
-	struct sockaddr_storage a = { .ss_family = (sa_family_t)family };
-	struct sockaddr_in *in = (struct sockaddr_in *)(void *)&a;
+	struct sockaddr_in6 a = { .sin6_family = (sa_family_t)family };
 	socklen_t n = sizeof a;
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, n), 0);
 	ck_assert_int_eq(listen(fd, 1), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &n), 0);
-	*ret_port = ntohs(in->sin_port); /* at the same place in both families */
+	*ret_port = ntohs(a.sin6_port); /* at the same place in both families */
 	return fd;
 }
 
