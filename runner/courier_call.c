@@ -6,9 +6,15 @@
 
 enum { SETTLE_MS = 500 };
 
+/* What jobs need is much; who only waits for one is not woken for the sake of it. */
+static bool is_of_a_job(enum hub_call kind)
+{
+	return kind == HUB_ACCEPT || kind == HUB_TRACE || kind == HUB_FINAL;
+}
+
 static void finish(struct courier_call *c, const struct http_reply *r)
 {
-	if (!c->hub->settle.set)
+	if (is_of_a_job(c->kind) && !c->hub->settle.set)
 		loop_timer(c->hub->loop, &c->hub->settle, SETTLE_MS);
 	c->active = false;
 	hub_count(c->hub, c->kind, r->status);

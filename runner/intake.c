@@ -153,7 +153,8 @@ static void answer(struct intake *in, struct courier_job *j, struct slot *s)
 static struct slot *free_slot(struct intake *in)
 {
 	bool more = running(in) < in->registry->config->concurrent;
-	return more && disk_floor_has_room(&in->floor) ? host_slot(in->host) : NULL;
+	bool room = in->draining || disk_floor_has_room(&in->floor); /* a drain has an end */
+	return more && room ? host_slot(in->host) : NULL;
 }
 
 static void serve_offers(struct intake *in)
@@ -407,5 +408,6 @@ void intake_drain(struct intake *in)
 {
 	struct courier_drain d = { .on = 1 };
 	in->draining = true;
+	serve_offers(in); /* those that wait for room on the disk */
 	courier_link_say(&in->courier, COURIER_DRAIN, &d);
 }
