@@ -25,7 +25,7 @@ struct courier_hub {
 	uint64_t cookie; /* the last JOB's */
 	bool drain, over;
 	struct timer settle; /* a moment after a job's call: what that needed is given back */
-	uint64_t told_ms; /* when they were last told: */
+	uint64_t told_ms;    /* when they were last told: */
 	uint64_t counts[HUB_CALLS]
 		       [HUB_CLASSES]; /* requests by call and status class, not yet told */
 };
