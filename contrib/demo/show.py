@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +277,8 @@ class Demo:
             if self.stop.is_set():
                 time.sleep(0.2)
                 self.daemon.signal(signal.SIGTERM)
+                with suppress(subprocess.TimeoutExpired):  # a third would leave its jobs to the next start
+                    self.daemon.process.wait(15)
         courser.stop_all()
         for pid, line in courser.leftovers():
             self.terminal.say(f"demo: had to end a process: {pid} {line}")
