@@ -60,15 +60,14 @@ static void choose_log(const struct config *c)
 
 static void look_done(struct supervisor *s)
 {
-	if (intake_busy(&s->intake) > 0)
-		return;
-	if (!s->stops && registry_is_spent(s->intake.registry))
+	bool idle = intake_busy(&s->intake) == 0;
+	bool spent = idle && !s->stops && registry_is_spent(s->intake.registry);
+	if (spent && !s->done)
 		log_info("every registration was for one job, and has had it: nothing is left to "
 			 "do",
 			 NULL);
-	else if (!s->stops)
-		return;
-	s->done = true;
+	/* and no longer, when a job comes with the signal */
+	s->done = idle && (s->stops || spent);
 }
 
 static void interrupt_all(struct supervisor *s)

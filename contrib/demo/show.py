@@ -6,20 +6,24 @@ Nothing stays: processes, files and the account that was made for it go at the e
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
-import pwd
-import re
-import secrets
 import signal
-import subprocess
-import sys
-import threading
-import time
-from contextlib import ExitStack, suppress
-from pathlib import Path
-from typing import Any
+
+# Until run() asks for it an interrupt ends us: as an exception in the midst of an import it may be lost.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import base64  # noqa: E402
+import hashlib  # noqa: E402
+import os  # noqa: E402
+import pwd  # noqa: E402
+import re  # noqa: E402
+import secrets  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
+import time  # noqa: E402
+from contextlib import ExitStack, suppress  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "tests" / "integration"))
