@@ -54,28 +54,31 @@ void log_setup(const char *role)
 		log_choose(level, format);
 }
 
+/* The place of name among count names, -1 when it is none of them. */
+static int place_of(const char *name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcasecmp(name, names[i]) == 0)
+			return (int)i;
+	return -1;
+}
+
 bool log_level_named(const char *name, enum log_level *ret)
 {
 	if (strcasecmp(name, "warn") == 0)
 		name = "warning";
-	for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
-		if (strcasecmp(name, level_names[i]) != 0)
-			continue;
-		*ret = (enum log_level)i;
-		return true;
-	}
-	return false;
+	int place = place_of(name, level_names, sizeof level_names / sizeof *level_names);
+	if (place >= 0)
+		*ret = (enum log_level)place;
+	return place >= 0;
 }
 
 bool log_format_named(const char *name, enum log_format *ret)
 {
-	for (size_t i = 0; i < sizeof format_names / sizeof *format_names; i++) {
-		if (strcasecmp(name, format_names[i]) != 0)
-			continue;
-		*ret = (enum log_format)i;
-		return true;
-	}
-	return false;
+	int place = place_of(name, format_names, sizeof format_names / sizeof *format_names);
+	if (place >= 0)
+		*ret = (enum log_format)place;
+	return place >= 0;
 }
 
 static int logfmt_pair(struct buf *b, const char *key, const char *value, struct err *e)

@@ -235,18 +235,30 @@ def idle(machine: Machine) -> Iterator[bool]:
         yield line("idle, wakeups in 6 s of one held request", woken, "", "", 0, 0)
 
 
-def sleepers(machine: Machine) -> Iterator[bool]:
-    """Many jobs at once. When a script started is what the time stamp of its first output says."""
+@contextmanager
+def at_once(machine: Machine, jobs: int) -> Iterator[tuple[GitLab, Runner, Courser, Daemon]]:
+    """A daemon of a user's for so many jobs at once, with one job behind it and waiting for the next."""
     with GitLab(on_change="job") as gitlab, machine.courser("user") as courser:
         runner = gitlab.add_runner()
-        daemon = courser.run(configuration(courser, gitlab, runner, concurrent=SLEEPERS,
-                                           runner_request_concurrency=SLEEPERS))
+        daemon = courser.run(configuration(courser, gitlab, runner, concurrent=jobs, runner_request_concurrency=jobs))
         trivial(gitlab, runner)
         listening(gitlab, runner)
+        yield gitlab, runner, courser, daemon
+
+
+def asleep(gitlab: GitLab, runner: Runner, count: int) -> list[Job]:
+    """So many jobs that have said a word and sleep since."""
+    jobs = [gitlab.queue(['echo first-""byte', "sleep 86399"], runner=runner) for _ in range(count)]
+    for job in jobs:
+        job.wait_trace(MARK, 60)
+    return jobs
+
+
+def sleepers(machine: Machine) -> Iterator[bool]:
+    """Many jobs at once. When a script started is what the time stamp of its first output says."""
+    with at_once(machine, SLEEPERS) as (gitlab, runner, courser, daemon):
         begin, wall = time.monotonic(), time.time()
-        jobs = [gitlab.queue(['echo first-""byte', "sleep 86399"], runner=runner) for _ in range(SLEEPERS)]
-        for job in jobs:
-            job.wait_trace(MARK, 60)
+        jobs = asleep(gitlab, runner, SLEEPERS)
         seen = time.monotonic() - begin
         stamp = re.compile(rb"^(\S+)Z \S+ first-byte$", re.MULTILINE)
         last = max(stamp.search(job.trace())[1].decode() for job in jobs)
@@ -489,18 +501,11 @@ def private(rows: list[tree.Process]) -> int:
 
 def crowd(machine: Machine) -> Iterator[bool]:
     """Sandboxes at once: what each adds to the idle daemon beside the job's own processes, and what is left of them."""
-    with GitLab(on_change="job") as gitlab, machine.courser("user") as courser:
-        runner = gitlab.add_runner()
-        daemon = courser.run(configuration(courser, gitlab, runner, concurrent=CROWD,
-                                           runner_request_concurrency=CROWD))
-        trivial(gitlab, runner)
-        listening(gitlab, runner)
+    with at_once(machine, CROWD) as (gitlab, runner, courser, daemon):
         time.sleep(1)
         before = tree.tree(daemon.pid)
         idle = private(before)
-        jobs = [gitlab.queue(['echo first-""byte', "sleep 86399"], runner=runner) for _ in range(CROWD)]
-        for job in jobs:
-            job.wait_trace(MARK, 60)
+        jobs = asleep(gitlab, runner, CROWD)
         time.sleep(2)
         ours = [row for row in tree.tree(daemon.pid) if row.name not in ("bash", "sleep")]
         yield line(f"{CROWD} sandboxes at once, private memory beyond the job's", (private(ours) - idle) / CROWD / 1024,
