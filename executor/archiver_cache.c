@@ -1,6 +1,7 @@
 /* Caches from the tree and back into it. */
 #include "base/fd.h"
 #include "executor/archiver.h"
+#include "executor/cache_list.h"
 #include "executor/cache_stamps.h"
 #include "executor/cache_stream.h"
 #include "executor/file_pick.h"
@@ -24,19 +25,10 @@ struct stowing {
 	struct cache_stamps stamps;
 	struct cache_entry entry;
 	struct archiver_result result;
+	struct buf entries; /* of everything, before anything is sent */
+	uint64_t unknown;   /* bytes that have to be read */
 	char chunk[CACHE_CHUNK];
 };
-
-static uint64_t size_of_all(const struct file_list *l)
-{
-	uint64_t sum = 0;
-	struct stat st;
-	for (size_t i = 0; i < l->n; i++)
-		if (fstatat(l->tree, l->paths[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISREG(st.st_mode))
-			sum += (uint64_t)st.st_size;
-	return sum;
-}
 
 static void describe(struct cache_entry *x, char type, const char *path, const struct stat *st)
 {
@@ -81,38 +73,52 @@ static int put_file(struct stowing *w, const char *path, struct err *e)
 	return cache_put(w->to, &w->entry, e) < 0 ? -1 : put_content(w, fd, w->entry.size, e);
 }
 
-static int put_one(struct stowing *w, const char *path, struct err *e)
+/* Each is looked at once: what it is, and whether the store has it. */
+static int look_at(struct stowing *w, const char *path, struct err *e)
 {
 	struct stat st;
+	struct cache_entry *x = &w->entry;
 	int tree = w->pick.list.tree;
 	if (fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(e, "%.200s", path);
+	const char *hex = S_ISREG(st.st_mode) ? cache_stamps_find(&w->stamps, path, &st) : NULL;
 	if (S_ISREG(st.st_mode)) {
-		const char *hex = cache_stamps_find(&w->stamps, path, &st);
-		if (!hex)
-			return put_file(w, path, e);
-		describe(&w->entry, CACHE_KNOWN, path, &st);
-		snprintf(w->entry.target, sizeof w->entry.target, "%s", hex);
-		return cache_put(w->to, &w->entry, e);
+		describe(x, hex ? CACHE_KNOWN : CACHE_FILE, path, &st);
+		snprintf(x->target, sizeof x->target, "%s", hex ? hex : "");
+		w->unknown += hex ? 0 : x->size;
+	} else {
+		describe(x, S_ISDIR(st.st_mode) ? CACHE_DIR : CACHE_LINK, path, &st);
 	}
-	describe(&w->entry, S_ISDIR(st.st_mode) ? CACHE_DIR : CACHE_LINK, path, &st);
 	if (S_ISLNK(st.st_mode)) {
-		ssize_t n = readlinkat(tree, path, w->entry.target, CACHE_PATH - 1);
+		ssize_t n = readlinkat(tree, path, x->target, CACHE_PATH - 1);
 		if (n < 0)
 			return err_sys(e, "%.200s", path);
-		w->entry.target[n] = '\0';
+		x->target[n] = '\0';
 	}
-	return cache_put(w->to, &w->entry, e);
+	return cache_entry_put(&w->entries, x, e);
+}
+
+static int put_seen(struct stowing *w, struct err *e)
+{
+	size_t at = 0;
+	for (size_t i = 0; i < w->pick.list.n; i++) {
+		if (cache_entry_get(&w->entries, &at, &w->entry, e) < 0)
+			return -1;
+		if (w->entry.type == CACHE_FILE ? put_file(w, w->pick.list.paths[i], e) < 0
+						: cache_put(w->to, &w->entry, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int put_all(struct stowing *w, struct err *e)
 {
-	w->entry = (struct cache_entry){ .type = CACHE_FACTS, .size = size_of_all(&w->pick.list) };
-	if (cache_put(w->to, &w->entry, e) < 0)
-		return -1;
 	for (size_t i = 0; i < w->pick.list.n; i++)
-		if (put_one(w, w->pick.list.paths[i], e) < 0)
+		if (look_at(w, w->pick.list.paths[i], e) < 0)
 			return -1;
+	w->entry = (struct cache_entry){ .type = CACHE_FACTS, .size = w->unknown };
+	if (cache_put(w->to, &w->entry, e) < 0 || put_seen(w, e) < 0)
+		return -1;
 	w->entry = (struct cache_entry){ .type = CACHE_END };
 	return cache_put(w->to, &w->entry, e) < 0 ? -1 : cache_flush(w->to, e);
 }
@@ -136,11 +142,13 @@ int archiver_stow(int sock, const struct archiver_stow *s, struct err *e)
 	struct err why = { 0 };
 	if (!w)
 		return err_set(e, ENOMEM, "out of memory");
+	w->entries.max = CACHE_LIST_MAX;
 	file_pick_init(&w->pick, sock, "cache");
 	int r = stow(w, s, &why);
 	int sent = r < 0 ? archiver_failed(sock, &why, e) : archiver_done(sock, &w->result, e);
 	cache_stream_free(w->to);
 	cache_stamps_done(&w->stamps);
+	buf_done(&w->entries);
 	file_pick_done(&w->pick);
 	free(w);
 	return sent;
@@ -169,6 +177,7 @@ static struct timespec mtime_of(const struct restoring *r)
 
 static int get_file(struct restoring *r, struct err *e)
 {
+	struct stat st;
 	autofd fd = place_file(&r->place, r->path, r->entry.mode, e);
 	if (fd < 0)
 		return -1;
@@ -181,9 +190,11 @@ static int get_file(struct restoring *r, struct err *e)
 	}
 	r->result.files++;
 	r->result.bytes += r->entry.size;
-	if (cache_stamps_note(&r->stamps, r->path, r->entry.target, e) < 0)
+	if (place_finish(fd, r->entry.mode, mtime_of(r), e) < 0)
 		return -1;
-	return place_finish(fd, r->entry.mode, mtime_of(r), e);
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "%.200s", r->path);
+	return cache_stamps_note(&r->stamps, r->path, &st, r->entry.target, e);
 }
 
 static int get_one(struct restoring *r, struct err *e)
@@ -240,10 +251,10 @@ static int restore(struct restoring *r, int dir, int sock, struct err *e)
 	return ret;
 }
 
-static int say_stamps(struct restoring *r, int dir, int sock, struct err *e)
+static int say_stamps(const struct restoring *r, int sock, struct err *e)
 {
 	automsg m;
-	autofd fd = cache_stamps_seal(&r->stamps, dir, e);
+	autofd fd = cache_stamps_seal(&r->stamps, e);
 	if (fd < 0)
 		return -1;
 	msg_init(&m, ARCHIVER_STAMPS);
@@ -262,7 +273,7 @@ int archiver_restore(int sock, const char *tree, uint64_t newest, int stream, st
 	autofd dir = r->from ? git_tree_open(tree, &why) : -1;
 	int ret = dir < 0 ? -1 : restore(r, dir, sock, &why);
 	if (ret == 0)
-		ret = say_stamps(r, dir, sock, &why);
+		ret = say_stamps(r, sock, &why);
 	int sent = ret < 0 ? archiver_failed(sock, &why, e) : archiver_done(sock, &r->result, e);
 	cache_stream_free(r->from);
 	cache_stamps_done(&r->stamps);

@@ -2,9 +2,9 @@
 
 #include "base/fd.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Before each path and its '\0'. */
 struct stamp {
@@ -25,9 +25,10 @@ static struct stamp stamp_of(const struct stat *st)
 	};
 }
 
-int cache_stamps_note(struct cache_stamps *s, const char *path, const char *hex, struct err *e)
+int cache_stamps_note(struct cache_stamps *s, const char *path, const struct stat *st,
+		      const char *hex, struct err *e)
 {
-	struct stamp stamp = { 0 };
+	struct stamp stamp = stamp_of(st);
 	memcpy(stamp.hex, hex, strnlen(hex, CACHE_HEX));
 	s->text.max = CACHE_STAMPS_MAX;
 	if (buf_add(&s->text, &stamp, sizeof stamp, e) < 0)
@@ -50,19 +51,8 @@ static void pass(struct cache_stamps *s, const char *path)
 	s->at += sizeof(struct stamp) + strlen(path) + 1;
 }
 
-int cache_stamps_seal(struct cache_stamps *s, int tree, struct err *e)
+int cache_stamps_seal(const struct cache_stamps *s, struct err *e)
 {
-	struct stamp stamp;
-	struct stat st;
-	const char *path;
-	for (s->at = 0; peek(s, &stamp, &path); pass(s, path)) {
-		struct stamp now = { 0 };
-		if (fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode)) {
-			now = stamp_of(&st);
-			memcpy(now.hex, stamp.hex, sizeof now.hex);
-		}
-		memcpy(s->text.p + s->at, &now, sizeof now);
-	}
 	return fd_sealed("stamps", buf_cstr(&s->text), s->text.len, e);
 }
 

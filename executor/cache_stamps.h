@@ -19,12 +19,13 @@ struct cache_stamps {
 	size_t at; /* reading */
 };
 
-/* A file and its digest in hex, as they came. */
-int cache_stamps_note(struct cache_stamps *s, const char *path, const char *hex, struct err *e)
-	__attribute__((nonnull, warn_unused_result));
+/* A file that was just written, how it looks now, and its digest in hex. That it is renamed after this
+ * costs no more than that it is read. */
+int cache_stamps_note(struct cache_stamps *s, const char *path, const struct stat *st,
+		      const char *hex, struct err *e) __attribute__((nonnull, warn_unused_result));
 
-/* Look at every noted file below the directory fd tree and give all that as a sealed memfd. */
-int cache_stamps_seal(struct cache_stamps *s, int tree, struct err *e)
+/* All that as a sealed memfd. */
+int cache_stamps_seal(const struct cache_stamps *s, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* Read a memfd of cache_stamps_seal. */

@@ -115,13 +115,12 @@ static int take_head(const struct head *h, struct cache_entry *ret, struct err *
 	if (h->path >= CACHE_PATH || h->target >= CACHE_PATH || !h->type || h->type > 127 ||
 	    !memchr(types, (int)h->type, sizeof types) || h->nsec > 999999999)
 		return err_set(e, EPROTO, "the cache is malformed");
-	*ret = (struct cache_entry){
-		.type = (char)h->type,
-		.mode = h->mode,
-		.sec = h->sec,
-		.nsec = h->nsec,
-		.size = h->size,
-	};
+	ret->type = (char)h->type;
+	ret->mode = h->mode;
+	ret->sec = h->sec;
+	ret->nsec = h->nsec;
+	ret->size = h->size;
+	ret->path[h->path] = ret->target[h->target] = '\0'; /* the rest of them is not touched */
 	return 0;
 }
 

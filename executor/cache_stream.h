@@ -19,7 +19,7 @@ enum {
 	CACHE_LINK = 'l',
 	CACHE_DIR = 'd',
 	CACHE_END = 'e',  /* it is whole */
-	CACHE_FACTS = 's' /* the first: size is what all files come to */
+	CACHE_FACTS = 's' /* the first: size is what all files whose bytes follow come to */
 };
 
 /* path and target are "" where there is none. target: of a link; of a file that comes from a store its

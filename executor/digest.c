@@ -7,7 +7,7 @@
 
 struct digest {
 	EVP_MD_CTX *context;
-	const EVP_MD *kind;
+	EVP_MD *kind; /* fetched once: a search at every start costs as much as a small file */
 };
 
 static int crypto(int ok, struct err *e)
@@ -20,9 +20,9 @@ struct digest *digest_new(struct err *e)
 	struct digest *d = calloc(1, sizeof *d);
 	if (d) {
 		d->context = EVP_MD_CTX_new();
-		d->kind = EVP_sha256();
+		d->kind = EVP_MD_fetch(NULL, "SHA256", NULL);
 	}
-	if (d && d->context && EVP_DigestInit_ex(d->context, d->kind, NULL) == 1)
+	if (d && d->context && d->kind && EVP_DigestInit_ex(d->context, d->kind, NULL) == 1)
 		return d;
 	digest_free(d);
 	err_set(e, ENOMEM, "SHA-256: libcrypto failed");
@@ -31,8 +31,10 @@ struct digest *digest_new(struct err *e)
 
 void digest_free(struct digest *d)
 {
-	if (d)
+	if (d) {
 		EVP_MD_CTX_free(d->context);
+		EVP_MD_free(d->kind);
+	}
 	free(d);
 }
 

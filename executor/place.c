@@ -52,28 +52,51 @@ static int enter(int dir, const char *path, const char *name, struct err *e)
 	return fd;
 }
 
-/* Open the directory that path lies in and keep it; its last name into *ret_name. */
-static int go_to_parent(struct place *p, const char *path, const char **ret_name, struct err *e)
+/* From the directory fd from, which is closed, down through parts, made where they are absent. */
+static int walk(int from, const char *path, char *parts, struct err *e)
 {
-	char parts[PLACE_PATH];
-	const char *slash = strrchr(path, '/');
-	size_t n = slash ? (size_t)(slash - path) : 0;
-	*ret_name = slash ? slash + 1 : path;
-	if (p->parent >= 0 && strlen(p->parent_path) == n && memcmp(p->parent_path, path, n) == 0)
-		return 0;
-	memcpy(parts, path, n);
-	parts[n] = '\0';
-	fd_close(&p->parent);
-	memcpy(p->parent_path, parts, n + 1);
-	int at = fd_open_beneath(p->tree, ".", O_RDONLY | O_DIRECTORY, 0, e);
+	int at = from;
 	char *rest = NULL;
 	for (char *part = strtok_r(parts, "/", &rest); part && at >= 0;
 	     part = strtok_r(NULL, "/", &rest)) {
 		autofd up = at;
 		at = enter(up, path, part, e);
 	}
-	p->parent = at;
-	return at < 0 ? -1 : 0;
+	return at;
+}
+
+/* The directory path[0..n): most often it is there, and one call says so. */
+static int open_parent(const struct place *p, const char *path, size_t n, struct err *e)
+{
+	char parts[PLACE_PATH];
+	struct err none = { 0 };
+	memcpy(parts, path, n);
+	parts[n] = '\0';
+	int fd = fd_open_beneath(p->tree, n ? parts : ".", O_RDONLY | O_DIRECTORY, 0, &none);
+	if (fd >= 0)
+		return fd;
+	fd = fd_open_beneath(p->tree, ".", O_RDONLY | O_DIRECTORY, 0, e);
+	return fd < 0 ? -1 : walk(fd, path, parts, e);
+}
+
+static void stand_in(struct place *p, int fd, const char *path, size_t n)
+{
+	fd_close(&p->parent);
+	memcpy(p->parent_path, path, n);
+	p->parent_path[n] = '\0';
+	p->parent = fd;
+}
+
+/* Open the directory that path lies in and keep it; its last name into *ret_name. */
+static int go_to_parent(struct place *p, const char *path, const char **ret_name, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+	*ret_name = slash ? slash + 1 : path;
+	if (p->parent >= 0 && strlen(p->parent_path) == n && memcmp(p->parent_path, path, n) == 0)
+		return 0;
+	stand_in(p, open_parent(p, path, n, e), path, n);
+	return p->parent < 0 ? -1 : 0;
 }
 
 /* What has the name goes, unless it is a directory. */
@@ -104,9 +127,10 @@ int place_dir(struct place *p, const char *path, mode_t mode, struct err *e)
 	const char *name;
 	if (go_to_parent(p, path, &name, e) < 0)
 		return -1;
-	autofd fd = enter(p->parent, path, name, e);
+	int fd = enter(p->parent, path, name, e);
 	if (fd < 0)
 		return -1;
+	stand_in(p, fd, path, strlen(path)); /* what is in it comes next */
 	return fchmod(fd, (mode & 0777) | 0700) == 0 ? 0 : err_sys(e, "%.200s", path);
 }
 
