@@ -23,7 +23,13 @@ int cache_list_next(const struct buf *list, size_t *at, struct cache_entry *ret,
 		    const uint8_t **ret_digest, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* Bytes on disk of everything below top (executor/cache_store.h). */
+/*
+ * Bytes on disk of everything below top (executor/cache_store.h). What a directory of objects comes to is
+ * kept as its time of change, whose nanoseconds are a mark: whoever adds or removes an object sets another
+ * time, so that a sum is either right or not there.
+ */
 int cache_total(int top, uint64_t *ret, struct err *e) __attribute__((nonnull, warn_unused_result));
+/* Keep the sums of all stores below top, unless somebody reads or writes one now. */
+void cache_total_keep(int top);
 
 #endif

@@ -70,6 +70,10 @@ struct saving {
 	struct cache_moved moved;
 	struct digest *digest;
 	struct buf list;
+	struct buf old; /* the list that is replaced: what it has is in the store */
+	size_t old_at;
+	struct cache_entry old_entry;
+	const uint8_t *old_digest;
 	struct cache_entry entry;
 	uint64_t looked; /* fresh bytes when the free space was looked at */
 	uint64_t wrote;
@@ -178,11 +182,37 @@ static int take_file(struct saving *v, struct err *e)
 	return buf_add(&v->list, digest, sizeof digest, e);
 }
 
+/* The list of the key so far. One that is absent or damaged knows nothing. */
+static void read_old(struct saving *v, const char *name)
+{
+	struct err none = { 0 };
+	autofd fd = openat(v->s->keys, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	v->old_at = cache_list_first();
+	if (fd < 0 || fd_read_all(fd, &v->old, &none) < 0 || cache_list_check(&v->old, &none) < 0)
+		buf_done(&v->old);
+}
+
+/* Whether the entry of this path in it had this digest. Both lists are in the order of strcmp. */
+static bool was_listed(struct saving *v, const uint8_t digest[DIGEST_SIZE])
+{
+	struct err none = { 0 };
+	int order = v->old_entry.path[0] ? strcmp(v->old_entry.path, v->entry.path) : -1;
+	while (v->old.len && order < 0) {
+		if (cache_list_next(&v->old, &v->old_at, &v->old_entry, &v->old_digest, &none) <= 0)
+			buf_done(&v->old);
+		else
+			order = strcmp(v->old_entry.path, v->entry.path);
+	}
+	return v->old.len && order == 0 && v->old_digest &&
+	       memcmp(v->old_digest, digest, DIGEST_SIZE) == 0;
+}
+
 /* A file that was restored from here and has not changed since. */
 static int take_known(struct saving *v, struct err *e)
 {
 	uint8_t digest[DIGEST_SIZE];
-	if (!digest_from_hex(v->entry.target, digest) || !is_there(v->s, v->entry.target))
+	if (!digest_from_hex(v->entry.target, digest) ||
+	    (!was_listed(v, digest) && !is_there(v->s, v->entry.target)))
 		return err_set(e, ESTALE, "%.200s: what it was restored from is gone",
 			       v->entry.path);
 	v->entry.type = CACHE_FILE;
@@ -217,6 +247,16 @@ static int take_all(struct saving *v, struct err *e)
 	}
 }
 
+static int save(struct saving *v, const char *name, struct err *e)
+{
+	read_old(v, name);
+	v->digest = digest_new(e);
+	if (!v->digest || check_room(v, e) < 0 || cache_list_begin(&v->list, e) < 0 ||
+	    take_all(v, e) < 0 || cache_list_end(&v->list, e) < 0)
+		return -1;
+	return fd_replace_file(v->s->keys, name, 0600, &v->list, e);
+}
+
 int cache_store_save(struct cache_store *s, const char *key, struct cache_stream *from,
 		     struct cache_moved *ret, struct err *e)
 {
@@ -224,20 +264,17 @@ int cache_store_save(struct cache_store *s, const char *key, struct cache_stream
 	char name[DIGEST_HEX];
 	if (!v)
 		return err_set(e, ENOMEM, "out of memory");
-	*v = (struct saving){ .s = s, .from = from, .list = BUF(CACHE_LIST_MAX) };
-	v->digest = digest_new(e);
-	int r = v->digest ? check_room(v, e) : -1;
-	if (r == 0)
-		r = cache_list_begin(&v->list, e);
-	if (r == 0)
-		r = take_all(v, e);
-	if (r == 0 && cache_key_name(key, name, e) == 0 && cache_list_end(&v->list, e) == 0)
-		r = fd_replace_file(s->keys, name, 0600, &v->list, e);
-	else
-		r = -1;
+	*v = (struct saving){
+		.s = s,
+		.from = from,
+		.list = BUF(CACHE_LIST_MAX),
+		.old = BUF(CACHE_LIST_MAX),
+	};
+	int r = cache_key_name(key, name, e) < 0 ? -1 : save(v, name, e);
 	*ret = v->moved;
 	digest_free(v->digest);
 	buf_done(&v->list);
+	buf_done(&v->old);
 	free(v);
 	return r;
 }

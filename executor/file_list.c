@@ -173,10 +173,11 @@ static int walk_dir(struct walk *w, int dir, struct place p, struct err *e)
 	const char *only = p.all ? NULL : glob_only(w->g, p.at);
 	if (only)
 		return step(w, &(struct entry){ dir, only, DT_UNKNOWN }, p, e);
-	autofd copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	autofd copy = fcntl(dir, F_DUPFD_CLOEXEC, 0); /* each directory is read once */
 	DIR *d = copy < 0 ? NULL : fdopendir(copy);
 	if (!d)
 		return err_sys(e, "%.100s", w->path);
+	rewinddir(d);
 	fd_take(&copy);
 	int r = 0;
 	for (struct dirent *de; r == 0 && (de = readdir(d)) != NULL;)

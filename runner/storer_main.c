@@ -149,7 +149,10 @@ static int load(void *storer, struct msg *m, struct err *e)
 
 static int save(void *storer, struct msg *m, struct err *e)
 {
-	return move(storer, m, move_in, e);
+	int r = move(storer, m, move_in, e);
+	if (r == 0)
+		cache_total_keep(FD_TOP); /* behind the answer: nobody waits for it */
+	return r;
 }
 
 static int run(struct storer *s, struct err *e)

@@ -323,6 +323,86 @@ START_TEST(what_a_crash_left_goes)
 }
 END_TEST
 
+/* What all files come to, and whether the store kept it. */
+static uint64_t total_of(bool *ret_kept)
+{
+	struct err e = { 0 };
+	struct stat st;
+	uint64_t total;
+	ck_assert_int_eq(cache_total(top, &total, &e), 0);
+	ck_assert_int_eq(fstatat(top, "a/objects", &st, 0), 0);
+	*ret_kept = st.st_mtim.tv_nsec == 271828182;
+	return total;
+}
+
+START_TEST(a_sum_is_kept_until_something_changes)
+{
+	struct err e = { 0 };
+	struct cache_store s;
+	bool kept;
+	save("k", "hello");
+	uint64_t total = total_of(&kept);
+	ck_assert(!kept);
+	ck_assert_int_eq(cache_store_open(&s, top, "a", &roomy, &e), 0);
+	cache_total_keep(top); /* somebody is at it */
+	ck_assert_uint_eq(total_of(&kept), total);
+	ck_assert(!kept);
+	cache_store_close(&s);
+	cache_total_keep(top);
+	ck_assert_uint_eq(total_of(&kept), total);
+	ck_assert(kept);
+	save("k2", "other"); /* one object more: it is looked at again, and right */
+	uint64_t more = total_of(&kept);
+	ck_assert(!kept);
+	ck_assert_uint_gt(more, total);
+	cache_total_keep(top);
+	ck_assert_uint_eq(total_of(&kept), more);
+	ck_assert_int_eq(cache_store_trim(top, 0, &total, &e), 0);
+	ck_assert_uint_lt(total_of(&kept), more);
+	ck_assert(!kept);
+}
+END_TEST
+
+/* A cache of d/text alone, by its digest. */
+static int save_known(const char *key, const char *text, struct err *e)
+{
+	struct cache_store s;
+	struct cache_stream *from = cache_stream_new(memfd_create("cache", MFD_CLOEXEC), e);
+	uint8_t digest[DIGEST_SIZE];
+	struct digest *d = digest_new(e);
+	ck_assert_int_eq(digest_add(d, text, strlen(text), e), 0);
+	ck_assert_int_eq(digest_end(d, digest, e), 0);
+	digest_free(d);
+	entry = (struct cache_entry){ .type = CACHE_KNOWN, .mode = 0644, .size = strlen(text) };
+	snprintf(entry.path, sizeof entry.path, "d/text");
+	digest_hex(digest, entry.target);
+	ck_assert_int_eq(cache_put(from, &entry, e), 0);
+	put(from, CACHE_END, "", "", 0);
+	ck_assert_int_eq(cache_flush(from, e), 0);
+	ck_assert_int_eq((int)lseek(from->fd, 0, SEEK_SET), 0);
+	ck_assert_int_eq(cache_store_open(&s, top, "a", &roomy, e), 0);
+	int r = cache_store_save(&s, key, from, &moved, e);
+	cache_store_close(&s);
+	done(from);
+	return r;
+}
+
+START_TEST(what_is_known_is_not_sent)
+{
+	struct err e = { 0 };
+	save("k", "hello");
+	ck_assert_int_eq(save_known("k", "hello", &e), 0);  /* listed under this key */
+	ck_assert_int_eq(save_known("k2", "hello", &e), 0); /* there under another one */
+	ck_assert_uint_eq(moved.files, 1);
+	ck_assert_uint_eq(moved.fresh, 0);
+	expect("k", "hello");
+	expect("k2", "hello");
+	ck_assert_int_eq(save_known("k", "never seen", &e), -1);
+	ck_assert_int_eq(e.code, ESTALE);
+	expect("k", "hello");
+}
+END_TEST
+
 /* --- the stage ----------------------------------------------------------------------------------- */
 
 static void text_at(int dir, const char *path, const char *text)
@@ -386,6 +466,8 @@ int main(void)
 	tcase_add_test(t, what_is_used_does_not_go);
 	tcase_add_test(t, limits_have_words);
 	tcase_add_test(t, what_a_crash_left_goes);
+	tcase_add_test(t, a_sum_is_kept_until_something_changes);
+	tcase_add_test(t, what_is_known_is_not_sent);
 	tcase_add_test(t, a_stage_is_merged);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
