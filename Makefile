@@ -49,7 +49,7 @@ LIBS_fetcher  := libgit2 libcurl libseccomp
 LIBS_packer   := libgit2 libseccomp libcap
 $(foreach r,unpacker storer,$(eval LIBS_$(r) := libarchive libseccomp libcrypto))
 LIBS_archiver := libgit2 libarchive libcrypto zlib libseccomp libcap
-LIBS_redact   := jansson libseccomp
+$(foreach r,facts redact,$(eval LIBS_$(r) := jansson yaml-0.1 libseccomp))
 LIBS_recorder := sqlite3 libmicrohttpd libseccomp
 binary   = $(BUILD)/$(if $(filter courser,$(1)),courser,courser-$(1))
 BINARIES := $(foreach r,$(ROLES),$(call binary,$(r)))
@@ -58,10 +58,7 @@ all: $(BINARIES) $(ARCHIVES) ; @: ## build the command and its roles
 
 # Quiet by default: V=1 shows the commands.
 say = $(if $(V),,@echo '  $(1)' $(2);)
-
-ifdef COV # gcov writes before an exec: from a sandbox it cannot, and says so in the job's log
-$(BUILD)/sandbox/step.o: ALL_CFLAGS += -fno-builtin-execve
-endif
+$(BUILD)/sandbox/step.o: ALL_CFLAGS += $(if $(COV),-fno-builtin-execve) # gcov writes before an exec: in a sandbox it cannot
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,cc,$<)$(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c $< -o $@
