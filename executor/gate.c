@@ -52,12 +52,14 @@ void gate_put_sandbox(struct msg *m, const struct gate_sandbox *s)
 	msg_put_str(m, s->origin);
 	msg_put_u64(m, s->project_id);
 	msg_put_u32(m, s->protected_ref);
+	msg_put_u32(m, s->from_fork);
 	msg_put_u32(m, s->kept);
 	msg_put_u32(m, s->actions);
 	msg_put_str(m, s->snapshot);
 	msg_put_str(m, s->layers);
 	msg_put_str(m, s->user);
 	msg_put_str(m, s->aliases);
+	msg_put_str(m, s->labels);
 }
 
 void gate_put_service(struct msg *m, const struct gate_service *s)
@@ -80,10 +82,12 @@ void gate_get_sandbox(struct msg *m, struct gate_sandbox *ret)
 	ret->origin = msg_get_str(m);
 	ret->project_id = msg_get_u64(m);
 	ret->protected_ref = msg_get_u32(m);
+	ret->from_fork = msg_get_u32(m);
 	ret->kept = msg_get_u32(m);
 	ret->actions = msg_get_u32(m);
 	ret->snapshot = msg_get_str(m);
 	ret->layers = msg_get_str(m);
 	ret->user = msg_get_str(m);
 	ret->aliases = msg_get_str(m);
+	ret->labels = msg_get_str(m);
 }

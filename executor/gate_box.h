@@ -14,6 +14,7 @@ struct gate_sandbox {
 	const char *origin;      /* scheme://host[:port] of the repository; "" no sources */
 	uint64_t project_id;
 	uint32_t protected_ref; /* 1: objects and trees of protected refs */
+	uint32_t from_fork;     /* 1: it runs the code of another project, or perhaps */
 	uint32_t kept;          /* 1: the tree of the last job of this project, slot and trust */
 	uint32_t actions;       /* 1: with room for actions */
 	const char *snapshot;   /* key of the tree it will ask for; "" none */
@@ -22,6 +23,7 @@ struct gate_sandbox {
 				 * "": the host's files */
 	const char *user;    /* of the image; "" root */
 	const char *aliases; /* of its services, with spaces between */
+	const char *labels;  /* that it asks for, a line each */
 };
 
 enum { GATE_SERVICES = 16 }; /* of a job, at the most */

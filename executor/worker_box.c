@@ -14,7 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
-enum { OPEN_MS = 10000, MEASURE_MS = 1000, END_MS = 5000, WIPE_MS = 60000 };
+enum { OPEN_MS = 10000, MEASURE_MS = 1000, END_MS = 5000, WIPE_MS = 60000, LABELS_MAX = 32 << 10 };
 
 static struct worker_box *of_source(struct source *s)
 {
@@ -150,6 +150,19 @@ static bool wants_kept_tree(const struct worker *w)
 	       strcmp(flags, "-ffdx") != 0;
 }
 
+/* What a workflow's job names in runs-on, a line each. */
+static const char *labels_of(struct worker *w, struct err *e)
+{
+	const struct job_workflow *flow = w->job->workflow;
+	autobuf b = BUF(LABELS_MAX);
+	for (size_t i = 0; flow && i < flow->nruns_on; i++)
+		if (buf_printf(&b, e, "%s\n", flow->runs_on[i]) < 0) {
+			err_wrap(e, "runs-on");
+			return NULL;
+		}
+	return b.len ? arena_strdup(&w->arena, buf_cstr(&b), e) : "";
+}
+
 static int box_request(struct worker *w, struct msg *m, char *origin, size_t size, struct err *e)
 {
 	struct gate_sandbox g = {
@@ -157,15 +170,17 @@ static int box_request(struct worker *w, struct msg *m, char *origin, size_t siz
 		.origin = origin_of(w, origin, size),
 		.project_id = w->job->project_id,
 		.protected_ref = w->job->sources.protected_ref,
+		.from_fork = w->job->sources.from_fork,
 		.kept = wants_kept_tree(w),
 		.actions = wants_actions(w),
 		.snapshot = w->snapshot,
 		.layers = worker_image_layers(w, &w->image, e),
 		.user = worker_image_user(&w->image),
 		.aliases = w->services.aliases,
+		.labels = labels_of(w, e),
 	};
 	msg_init(m, GATE_SANDBOX);
-	if (!g.layers)
+	if (!g.layers || !g.labels)
 		return -1;
 	gate_put_sandbox(m, &g);
 	return 0;
@@ -203,9 +218,10 @@ int worker_box_open(struct worker *w, struct err *e)
 	b->init = msg_get_fd(&w->reply);
 	b->pidfd = msg_get_fd(&w->reply);
 	w->box_notes = arena_strdup(&w->arena, msg_get_str(&w->reply), e);
+	w->settings.network = arena_strdup(&w->arena, msg_get_str(&w->reply), e);
 	b->snapshot = msg_get_u32(&w->reply) != 0;
 	usage_take(&b->usage, &w->reply);
-	if (!w->box_notes || msg_end(&w->reply, e) < 0)
+	if (!w->box_notes || !w->settings.network || msg_end(&w->reply, e) < 0)
 		return -1;
 	if (w->box_notes[0] &&
 	    journal_event(&w->journal, e, "note", "text", w->box_notes, NULL) < 0)

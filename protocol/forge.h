@@ -42,7 +42,7 @@ struct forge_offer {
 	char project_path[FORGE_TEXT_MAX];
 	char reasons
 		[FORGE_REASONS_MAX]; /* failure reasons that the server knows, comma-separated */
-	bool protected_ref, debug_trace;
+	bool protected_ref, from_fork, debug_trace;
 	uint32_t timeout_s; /* 0: not named */
 };
 

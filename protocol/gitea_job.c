@@ -146,7 +146,7 @@ struct task_row {
 	uint64_t id;
 	const char *payload, *token, *repository, *full_name;
 	uint64_t repository_id;
-	bool protected_ref;
+	bool protected_ref, from_fork;
 };
 
 static const char *text_in(struct parsing *p, const json_t *object, const char *key)
@@ -167,6 +167,7 @@ static int read_row(struct parsing *p, const json_t *task, struct task_row *ret)
 		.full_name = text_in(p, repository, "full_name"),
 		.repository_id = gitea_int64(json_object_get(repository, "id")),
 		.protected_ref = json_is_true(json_object_get(context, "ref_protected")),
+		.from_fork = gitea_is_from_fork(context),
 	};
 	if (!ret->token || !ret->repository || !ret->full_name)
 		return -1;
@@ -231,6 +232,7 @@ static int take_sources(struct parsing *p, const json_t *task, const struct task
 		.sha = text_in(p, context, "sha"),
 		.before_sha = "",
 		.protected_ref = row->protected_ref,
+		.from_fork = row->from_fork,
 		.by_step = true,
 	};
 	if (!s->url || !s->ref || !s->sha)

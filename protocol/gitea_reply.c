@@ -138,6 +138,7 @@ static void read_task(const json_t *task, struct forge_offer *o)
 	o->id = number_at(task, "id");
 	copy_plain(o->project_path, sizeof o->project_path, name);
 	o->protected_ref = json_is_true(json_object_get(context, "ref_protected"));
+	o->from_fork = gitea_is_from_fork(context);
 	o->project_id = gitea_project_id(name, text_at(repository, "full_name"),
 					 number_at(repository, "id"));
 }

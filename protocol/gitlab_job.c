@@ -4,6 +4,7 @@
 #include "protocol/gitlab_inputs.h"
 #include "protocol/gitlab_secrets.h"
 #include "protocol/gitlab_sources.h"
+#include "protocol/gitlab_trust.h"
 #include "protocol/json.h"
 #include "protocol/json_room.h"
 
@@ -268,12 +269,23 @@ static int take_run(const struct json_at *at, const struct json_row *row, void *
 	return 0;
 }
 
+/* Whose code it is. */
+static void job_trust(struct job *job)
+{
+	struct gitlab_trust t = { .project = job->project_id };
+	for (size_t i = 0; i < job->nvars; i++)
+		gitlab_trust_see(&t, job->vars[i].key, job->vars[i].value);
+	job->sources.protected_ref &= !t.unprotected;
+	job->sources.from_fork = gitlab_trust_is_fork(&t);
+}
+
 /* project_full_path is younger than the rest of the payload: the URL has it too. */
 static int job_check(const struct json_at *at, void *to, struct arena *a, struct err *e)
 {
 	struct job *job = to;
 	struct json_at info = json_at_key(at, "job_info");
 	struct json_at path = json_at_key(&info, "project_full_path");
+	job_trust(job);
 	if (!*job->project_path)
 		job->project_path = gitlab_sources_project(job->sources.url, a, e);
 	if (!job->project_path)

@@ -1,6 +1,7 @@
 #include "protocol/gitlab_reply.h"
 
 #include "base/str.h"
+#include "protocol/gitlab_trust.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -133,6 +134,21 @@ static bool is_true(const char *s)
 	return str_bool(s, &value) && value;
 }
 
+/* Whose code it is, by the variables and what the server says besides. */
+static void trust_of(const json_t *root, struct forge_offer *o)
+{
+	struct gitlab_trust t = { .project = o->project_id };
+	size_t i;
+	json_t *v;
+	json_array_foreach(json_object_get(root, "variables"), i, v)
+	{
+		gitlab_trust_see(&t, text_at(v, "key"), text_at(v, "value"));
+	}
+	const json_t *git = json_object_get(root, "git_info");
+	o->protected_ref = json_is_true(json_object_get(git, "protected")) && !t.unprotected;
+	o->from_fork = gitlab_trust_is_fork(&t);
+}
+
 static bool debug_of(const json_t *variables)
 {
 	size_t i;
@@ -174,8 +190,7 @@ static void offer_of_json(const json_t *root, struct forge_offer *o)
 	copy_token(o->token, text_at(root, "token"));
 	o->project_id = number_at(info, "project_id");
 	copy_plain(o->project_path, sizeof o->project_path, text_at(info, "project_full_path"));
-	o->protected_ref = json_is_true(
-		json_object_get(json_object_get(root, "git_info"), "protected"));
+	trust_of(root, o);
 	uint64_t timeout = number_at(json_object_get(root, "runner_info"), "timeout");
 	o->timeout_s = timeout < UINT32_MAX ? (uint32_t)timeout : UINT32_MAX;
 	o->debug_trace = debug_of(json_object_get(root, "variables"));

@@ -62,6 +62,7 @@ struct job_sources {
 	unsigned depth;                          /* 0: whole history */
 	bool is_tag, protected_ref, allow_fetch; /* allow_fetch: default strategy, else clone */
 	bool by_step;                            /* a step of the job gets them, or none does */
+	bool from_fork; /* a merge or pull request of another project, or perhaps one */
 };
 
 enum job_secret_source { JOB_SECRET_VAULT, JOB_SECRET_GITLAB, JOB_SECRET_OTHER };

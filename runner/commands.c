@@ -23,6 +23,12 @@ static const struct command_option payload_option = {
 	.flags = COMMAND_REQUIRED,
 	.help = "the job, in the wire format of jobs/request; - is standard input",
 };
+static const struct command_option shown_payload_option = {
+	.name = "payload",
+	.letter = 'p',
+	.arg = "FILE",
+	.help = "of a job in the server's wire format: its rights; - is standard input",
+};
 static const struct command_option result_option = {
 	.name = "result",
 	.letter = 'r',
@@ -285,9 +291,10 @@ static const struct command verbs[] = {
 		.operands_max = 1,
 		.help = "Show the effective rights of jobs on this host",
 		.more = "For each registration, or the one that is named: ids, namespaces, network, files, "
-			"capabilities, system calls, limits, and what holds them here. Nothing is "
-			"changed.",
-		.options = { &config_option, &name_option },
+			"capabilities, system calls, limits, and what holds them here. With --payload "
+			"as that job has them: what decides about its profiles, which it has and why, "
+			"and what each of them says. Nothing is changed.",
+		.options = { &config_option, &name_option, &shown_payload_option },
 		.run = cmd_policy,
 	},
 	{

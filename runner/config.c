@@ -5,6 +5,7 @@
 #include "protocol/gitea_identity.h"
 #include "protocol/yaml.h"
 #include "runner/config_read.h"
+#include "runner/profile.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -108,6 +109,45 @@ static void check_runner(struct config_reading *r, size_t i)
 		config_error(r->errors, at->line, at->col, "runners[%zu]: %s", i, why);
 }
 
+/* Where runner i says what key says; the runner itself when that was no text of the file. */
+static const struct yaml_node *said_at(const struct config_reading *r, size_t i, const char *key)
+{
+	const struct yaml_node *v = yaml_get(r->places[i], key);
+	return v ? v : r->places[i];
+}
+
+static void check_profile(struct config_reading *r, const struct yaml_node *at, const char *key,
+			  const char *name)
+{
+	const char *names[CONFIG_PROFILES_MAX];
+	const struct config *c = r->config;
+	for (size_t i = 0; i < c->nprofiles; i++)
+		names[i] = c->profiles[i].name;
+	for (size_t i = 0; i < c->nprofiles; i++)
+		if (strcmp(names[i], name) == 0)
+			return;
+	const char *near = str_nearest(name, names, c->nprofiles);
+	config_error(r->errors, at->line, at->col, "%s: there is no profile \"%.64s\"%s%s%s", key,
+		     name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+static void check_profiles(struct config_reading *r, size_t i)
+{
+	const struct config_runner *x = &r->runners[i];
+	const struct yaml_node *rules = said_at(r, i, "profile_rules");
+	if (*x->profile)
+		check_profile(r, said_at(r, i, "profile"), "profile", x->profile);
+	for (size_t k = 0; k < x->nprofile_rules; k++) {
+		struct err e = { 0 };
+		const char *name = profile_rule_check(x->profile_rules[k], &e);
+		const struct yaml_node *at = config_item_at(rules, k);
+		if (name)
+			check_profile(r, at, "profile_rules", name);
+		else
+			config_error(r->errors, at->line, at->col, "profile_rules: %s", e.msg);
+	}
+}
+
 /* "runner-0" for those without a name, so that each can be spoken of. */
 static int name_runners(struct config_reading *r, struct err *e)
 {
@@ -144,8 +184,10 @@ static int fill(struct config_reading *r, const struct config_source *source, st
 	for (size_t i = 0; source->overrides && source->overrides[i]; i++)
 		config_read_override(r, source->overrides, i);
 	check_listen(r->config, r->errors);
-	for (size_t i = 0; i < r->config->nrunners; i++)
+	for (size_t i = 0; i < r->config->nrunners; i++) {
 		check_runner(r, i);
+		check_profiles(r, i);
+	}
 	return name_runners(r, e) < 0 ? -1 : fill_places(r->config, r->arena, e);
 }
 

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { CONFIG_RUNNER_KEYS_MAX = 128 };
+
 /* Where a job's network is: the same order as the words of the key "network". */
 enum config_network { CONFIG_NETWORK_HOST, CONFIG_NETWORK_NONE };
 
@@ -51,6 +53,17 @@ struct config_runner {
 	size_t nimages_insecure, nimages_mirrors, nimages_paths;
 	uint64_t images_keep, images_max_size; /* bytes */
 	uint64_t vault_timeout_ms, services_wait_ms;
+	const char *profile;              /* "" none */
+	const char *const *profile_rules; /* "fork=NAME": runner/profile.h */
+	size_t nprofile_rules;
+};
+
+/* A named set of rights. Of `rights` only what keys that may be in a profile say, and of these what is named:
+ * by the key's place in the table. */
+struct config_profile {
+	const char *name;
+	struct config_runner rights;
+	bool named[CONFIG_RUNNER_KEYS_MAX];
 };
 
 struct config {
@@ -62,10 +75,11 @@ struct config {
 	uint64_t id_base, cache_size, cache_free, job_free; /* bytes */
 	const char *cgroup;                                 /* "auto", "off" or a path */
 	const struct config_runner *runners;
-	size_t nrunners;
+	const struct config_profile *profiles;
+	size_t nrunners, nprofiles;
 };
 
-enum { CONFIG_ARENA_MAX = 32 << 20, CONFIG_RUNNERS_MAX = 1000 };
+enum { CONFIG_ARENA_MAX = 32 << 20, CONFIG_RUNNERS_MAX = 1000, CONFIG_PROFILES_MAX = 64 };
 
 /* text: the file's bytes. overrides: "KEY=VALUE" texts, NULL-terminated; NULL none. */
 struct config_source {

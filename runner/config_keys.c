@@ -2,11 +2,12 @@
 
 #include "base/str.h"
 #include "runner/config.h"
+#include "sandbox/spec.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { SECOND = 1000, HOUR = 3600 * SECOND, KIB = 1024, NAME_BYTES = 64 };
+enum { SECOND = 1000, HOUR = 3600 * SECOND, KIB = 1024, NAMES = CONFIG_RUNNER_KEYS_MAX };
 
 #define ROW(struct_, name_, type_, field, ...)                                                  \
 	{                                                                                       \
@@ -22,7 +23,12 @@ static const char *const formats[] = { "logfmt", "json", NULL };
 static const char *const forges[] = { "gitlab", "gitea", "forgejo", NULL };
 static const char *const shells[] = { "bash", "sh", NULL };
 static const char *const isolations[] = { "default", "strict", "nested", NULL };
+static const int isolation_ranks[] = {
+	[SANDBOX_PROFILE_NESTED] = 0, [SANDBOX_PROFILE_DEFAULT] = 1, [SANDBOX_PROFILE_STRICT] = 2
+};
 static const char *const networks[] = { "host", "none", NULL }; /* enum config_network */
+
+static const int network_ranks[] = { [CONFIG_NETWORK_HOST] = 0, [CONFIG_NETWORK_NONE] = 1 };
 
 static const struct config_key file_keys[] = {
 	KEY("concurrent", COUNT, concurrent, .min = 1, .max = 1000, .standard = "1",
@@ -130,10 +136,11 @@ static const struct config_key runner_keys[] = {
 	    .doc = "Gitea and Forgejo: ask no server but the runner's own for actions; what is not "
 		   "on this machine from an earlier job is missing, and the job says so."),
 	RUN("network", CHOICE, network, .standard = "host", .words = networks,
+	    .strict = CONFIG_RANKED, .ranks = network_ranks,
 	    .doc = "Of a job: the host's, or none but loopback."),
-	RUN("mounts", LIST, mounts, COUNTED(nmounts), .standard = "",
+	RUN("mounts", LIST, mounts, COUNTED(nmounts), .standard = "", .strict = CONFIG_COMMON,
 	    .doc = "Host directories in the sandbox: HOST:INSIDE[:ro|rw]."),
-	RUN("devices", LIST, devices, COUNTED(ndevices), .standard = "",
+	RUN("devices", LIST, devices, COUNTED(ndevices), .standard = "", .strict = CONFIG_COMMON,
 	    .doc = "Device nodes in the sandbox: /dev/…"),
 	RUN("cancel.int", DURATION, cancel_int_ms, .max = HOUR, .standard = "10s",
 	    .doc = "How long a cancelled script has after SIGINT."),
@@ -142,24 +149,36 @@ static const struct config_key runner_keys[] = {
 	RUN("drain", DURATION, drain_ms, .max = 2 * SECOND, .standard = "2s",
 	    .doc = "How long a background process may hold the log open after its step."),
 	RUN("tmp_size", SIZE, tmp_size, .max = 1ULL << 40, .bare = 1, .standard = "0",
+	    .strict = CONFIG_LEAST, .zero = SANDBOX_TMP_BYTES,
 	    .doc = "The size of each of /tmp, /run, /dev/shm and HOME; 0: the built-in size."),
 	RUN("isolation", CHOICE, isolation, .standard = "default", .words = isolations,
+	    .strict = CONFIG_RANKED, .ranks = isolation_ranks,
 	    .doc = "What a job may ask of the kernel: strict has no debuggers and no shared memory by "
 		   "key; nested has user namespaces and mounts in them, for rootless image builds, "
 		   "and is weaker."),
+	RUN("profile", LINE, profile, .standard = "",
+	    .doc = "Of profiles, the one that all its jobs have. What it names holds in place of this "
+		   "runner's own key."),
+	RUN("profile_rules", PAIRS, profile_rules, COUNTED(nprofile_rules), .standard = "",
+	    .doc = "Which profiles jobs have besides: WHEN=PROFILE, WHEN being protected (the job's ref "
+		   "is), unprotected, fork (a merge or pull request of another project, or perhaps "
+		   "one), or label:NAME (Gitea and Forgejo: one of runs-on; GitLab tells no tags, "
+		   "there a tag gets a runner of its own). All rules that fit count, together with "
+		   "profile; where profiles name the same key, the one that gives least wins."),
 	RUN("limits.memory", SIZE, memory, .max = 1ULL << 50, .bare = 1, .standard = "0",
+	    .strict = CONFIG_LEAST,
 	    .doc = "The most memory of a job, all its processes and private files together; 0: no "
 		   "limit. Held by a cgroup where one is delegated, else sampled."),
-	RUN("limits.cpus", COUNT, cpus, .max = 4096, .standard = "0",
+	RUN("limits.cpus", COUNT, cpus, .max = 4096, .standard = "0", .strict = CONFIG_LEAST,
 	    .doc = "How many CPUs a job sees and runs on (nproc, make -j and runtimes ask for that); "
 		   "0: all. MAKEFLAGS is left alone. Held by a cgroup where one is delegated; else a "
 		   "job can ask for the others again."),
-	RUN("limits.nproc", COUNT, nproc, .max = 1 << 22, .standard = "0",
+	RUN("limits.nproc", COUNT, nproc, .max = 1 << 22, .standard = "0", .strict = CONFIG_LEAST,
 	    .doc = "The most processes of a job (RLIMIT_NPROC); 0: the built-in limit."),
-	RUN("limits.nofile", COUNT, nofile, .max = 1 << 24, .standard = "0",
+	RUN("limits.nofile", COUNT, nofile, .max = 1 << 24, .standard = "0", .strict = CONFIG_LEAST,
 	    .doc = "The most open files of a process; 0: the built-in limit."),
 	RUN("limits.fsize", SIZE, fsize, .max = 1ULL << 50, .bare = 1, .standard = "0",
-	    .doc = "The largest file; 0: no limit."),
+	    .strict = CONFIG_LEAST, .doc = "The largest file; 0: no limit."),
 	RUN("vault.allowed", LIST, vault_allowed, COUNTED(nvault_allowed), .standard = "",
 	    .doc = "Addresses of the Vault servers that jobs may name; none listed: any."),
 	RUN("vault.ca_file", PATH, vault_ca_file, .standard = "",
@@ -197,10 +216,14 @@ static const struct config_key runner_keys[] = {
 };
 
 const struct config_level config_file_level = { "", file_keys, sizeof file_keys / sizeof *file_keys,
-						sizeof(struct config) };
+						sizeof(struct config), false };
 const struct config_level config_runner_level = { "runners", runner_keys,
 						  sizeof runner_keys / sizeof *runner_keys,
-						  sizeof(struct config_runner) };
+						  sizeof(struct config_runner), false };
+const struct config_level config_profile_level = { "profiles", runner_keys,
+						   sizeof runner_keys / sizeof *runner_keys,
+						   sizeof(struct config_runner), true };
+_Static_assert(sizeof runner_keys / sizeof *runner_keys <= CONFIG_RUNNER_KEYS_MAX, "profiles");
 
 /* --- names -------------------------------------------------------------------------------------- */
 
@@ -212,10 +235,16 @@ static bool same_name(const char *a, const char *b)
 	return *a == *b;
 }
 
+bool config_key_belongs(const struct config_level *level, const struct config_key *k)
+{
+	return !level->strict || k->strict != CONFIG_NO_PROFILE;
+}
+
 const struct config_key *config_key_find(const struct config_level *level, const char *name)
 {
 	for (size_t i = 0; i < level->n; i++)
-		if (same_name(level->keys[i].name, name))
+		if (config_key_belongs(level, &level->keys[i]) &&
+		    same_name(level->keys[i].name, name))
 			return &level->keys[i];
 	return NULL;
 }
@@ -224,21 +253,23 @@ bool config_key_is_prefix(const struct config_level *level, const char *prefix)
 {
 	size_t n = strlen(prefix);
 	for (size_t i = 0; i < level->n; i++)
-		if (strncmp(level->keys[i].name, prefix, n) == 0 && level->keys[i].name[n] == '.')
+		if (config_key_belongs(level, &level->keys[i]) &&
+		    strncmp(level->keys[i].name, prefix, n) == 0 && level->keys[i].name[n] == '.')
 			return true;
 	return false;
 }
 
 const char *config_key_nearest(const struct config_level *level, const char *name)
 {
-	const char *names[NAME_BYTES + 1];
+	const char *names[NAMES + 2];
 	size_t n = 0;
-	while (n < level->n && n < NAME_BYTES) {
-		names[n] = level->keys[n].name;
-		n++;
-	}
-	if (!*level->name)
+	for (size_t i = 0; i < level->n && n < NAMES; i++)
+		if (config_key_belongs(level, &level->keys[i]))
+			names[n++] = level->keys[i].name;
+	if (!*level->name) {
 		names[n++] = config_runner_level.name;
+		names[n++] = config_profile_level.name;
+	}
 	return str_nearest(name, names, n);
 }
 

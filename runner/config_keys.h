@@ -24,6 +24,15 @@ enum config_type {
 	CONFIG_TYPES
 };
 
+/* Whether a profile may have the key, and which of two values gives less. */
+enum config_strict {
+	CONFIG_NO_PROFILE,
+	CONFIG_LEAST,  /* the smaller number; 0 stands for `zero` */
+	CONFIG_RANKED, /* the word of the higher rank */
+	CONFIG_COMMON, /* of two lists what is in both */
+	CONFIG_STRICTS
+};
+
 struct config_key {
 	const char *name; /* "cancel.int": the key int in the mapping cancel */
 	enum config_type type;
@@ -33,23 +42,32 @@ struct config_key {
 	const char *standard;     /* the default, as it would be written; "" none */
 	const char *const *words; /* NULL-terminated */
 	const char *doc;          /* one sentence or two, for the manual */
+	enum config_strict strict;
+	const int *ranks; /* RANKED: of each word */
+	uint64_t zero;    /* LEAST; 0: no limit */
 };
 
-/* A level of the file: keys beside each other, all fields in one struct. */
+/* A level of the file: keys beside each other, all fields in one struct. A profile is what some keys of a runner
+ * say, in a struct of the same kind. */
 struct config_level {
-	const char *name; /* "" the file, "runners" an item of that list */
+	const char *name; /* "" the file, "runners" and "profiles" an item of those */
 	const struct config_key *keys;
 	size_t n;
 	size_t size; /* of the struct */
+	bool strict; /* of the keys those that a profile may have */
 };
 
-extern const struct config_level config_file_level, config_runner_level;
+extern const struct config_level config_file_level, config_runner_level, config_profile_level;
 
 /* "a duration" … for error texts and the manual. */
 const char *config_type_name(enum config_type type) __attribute__((returns_nonnull));
 
 /* The key of that name, '-' and '_' being the same; NULL none. */
 const struct config_key *config_key_find(const struct config_level *level, const char *name)
+	__attribute__((nonnull));
+
+/* Does the level have this key of its table. */
+bool config_key_belongs(const struct config_level *level, const struct config_key *k)
 	__attribute__((nonnull));
 
 /* Is there a key "prefix.…". */

@@ -41,6 +41,12 @@ static const char tail[] = ".Sh EXAMPLES\n"
 			   "    token_file: /etc/courser/token\n"
 			   "    output_limit: 16MiB\n"
 			   "    cancel: {int: 10s, term: 5s}\n"
+			   "    profile_rules: {fork: stranger}\n"
+			   "profiles:\n"
+			   "  stranger:\n"
+			   "    network: none\n"
+			   "    isolation: strict\n"
+			   "    limits: {memory: 2GiB, cpus: 2}\n"
 			   ".Ed\n"
 			   ".Sh SEE ALSO\n"
 			   ".Em courser Ns (1) ,\n"
@@ -67,11 +73,20 @@ static void say_key(const struct config_key *k, struct command_text *t)
 		command_say(t, "Default:\n.Ql %s .\n", k->standard);
 }
 
-static void say_level(const struct config_level *level, struct command_text *t)
+/* As it is described where it is a runner's. */
+static void say_name(const struct config_key *k, struct command_text *t)
+{
+	command_say(t, ".It Ic %s\n", k->name);
+}
+
+static void say_level(const struct config_level *level,
+		      void (*say)(const struct config_key *k, struct command_text *t),
+		      struct command_text *t)
 {
 	command_say(t, ".Bl -tag -width Ds\n");
 	for (size_t i = 0; i < level->n; i++)
-		say_key(&level->keys[i], t);
+		if (config_key_belongs(level, &level->keys[i]))
+			say(&level->keys[i], t);
 	command_say(t, ".El\n");
 }
 
@@ -80,9 +95,16 @@ int config_man(const struct program *p, struct buf *out, struct err *e)
 	struct command_text t = { out, e, false };
 	(void)p;
 	command_say(&t, "%s.Ss Keys of the file\n", head);
-	say_level(&config_file_level, &t);
+	say_level(&config_file_level, say_key, &t);
 	command_say(&t, ".Ss Keys of each item of runners\n");
-	say_level(&config_runner_level, &t);
+	say_level(&config_runner_level, say_key, &t);
+	command_say(&t,
+		    ".Ss Keys of each profile in profiles\n"
+		    "A mapping of names to mappings; these keys of a runner may be in one.\n"
+		    "What a profile does not name is as the runner says.\n"
+		    "Where several profiles of a job name a key, the one that gives least wins:\n"
+		    "the smaller limit, the stricter word, of lists what is in all.\n");
+	say_level(&config_profile_level, say_name, &t);
 	command_say(&t, "%s", tail);
 	return command_said(&t);
 }

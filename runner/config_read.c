@@ -9,12 +9,15 @@
 
 enum { NAME_BYTES = 128, PAIR_BYTES = 4096 };
 
+#define NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
 /* One mapping of the file: which keys it may have and where they go. */
 struct place {
 	struct config_reading *r;
 	const struct config_level *level;
 	void *to;
 	const char *prefix; /* "cancel." within that mapping, else "" */
+	bool *named;        /* of a profile: which of its level's keys are there; else NULL */
 };
 
 static void refuse(const struct place *p, const struct yaml_node *at, const char *name,
@@ -68,6 +71,8 @@ static void take_value(const struct place *p, const struct config_key *k, const 
 			 : v->kind < YAML_LIST;
 	if (v->kind == YAML_NULL)
 		return; /* as if the key were not there */
+	if (p->named)
+		p->named[k - p->level->keys] = true;
 	snprintf(why, sizeof why, "%s is expected, not %s", config_type_name(k->type),
 		 yaml_kind_name(v->kind));
 	if (!fits)
@@ -85,11 +90,13 @@ static void take_map(const struct place *p, const struct yaml_node *map);
 static void unknown(const struct place *p, const struct yaml_node *key, const char *name)
 {
 	bool file = !*p->level->name;
-	const struct config_level *other = file ? &config_runner_level : &config_file_level;
+	const struct config_level *other = file || p->named ? &config_runner_level
+							    : &config_file_level;
 	const char *foreign = config_key_foreign(name);
 	const char *near = config_key_nearest(p->level, name);
 	const char *elsewhere = config_key_nearest(other, name);
-	const char *level = file ? "to a runner: an item of runners" : "to the top of the file";
+	const char *level = other == &config_file_level ? "to the top of the file"
+							: "to a runner: an item of runners";
 	if (foreign)
 		config_error(p->r->errors, key->line, key->col, "key \"%s\": %s", name, foreign);
 	else if (config_key_find(other, name))
@@ -133,21 +140,35 @@ static void take_member(const struct place *p, const struct yaml_node *map, size
 		unknown(p, key, name);
 	} else if (v->kind == YAML_MAP) {
 		snprintf(prefix, sizeof prefix, "%s.", name);
-		struct place inner = { p->r, p->level, p->to, prefix };
+		struct place inner = { p->r, p->level, p->to, prefix, p->named };
 		take_map(&inner, v);
 	} else if (v->kind != YAML_NULL) {
 		refuse(p, v, name, "a mapping is expected");
 	}
 }
 
+/* What is read on its own. */
+static bool is_list_of_file(const char *key)
+{
+	return strcmp(key, config_runner_level.name) == 0 ||
+	       strcmp(key, config_profile_level.name) == 0;
+}
+
 static void take_map(const struct place *p, const struct yaml_node *map)
 {
 	for (size_t i = 0; i < map->count; i++) {
 		const char *key = map->pairs[i].key->text;
-		if (!*p->level->name && !*p->prefix && strcmp(key, "runners") == 0)
+		if (!*p->level->name && !*p->prefix && is_list_of_file(key))
 			continue;
 		take_member(p, map, i);
 	}
+}
+
+const struct yaml_node *config_item_at(const struct yaml_node *list, size_t i)
+{
+	if (i >= list->count)
+		return list;
+	return list->kind == YAML_MAP ? list->pairs[i].value : list->items[i];
 }
 
 /* --- the runners -------------------------------------------------------------------------------- */
@@ -180,7 +201,7 @@ static int take_runners(struct config_reading *r, const struct yaml_node *list, 
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		const struct yaml_node *item = list->items[i];
-		struct place p = { r, &config_runner_level, &r->runners[i], "" };
+		struct place p = { r, &config_runner_level, &r->runners[i], "", NULL };
 		r->places[i] = item;
 		if (item->kind != YAML_MAP)
 			config_error(r->errors, item->line, item->col,
@@ -191,16 +212,64 @@ static int take_runners(struct config_reading *r, const struct yaml_node *list, 
 	return 0;
 }
 
+/* --- the profiles ------------------------------------------------------------------------------- */
+
+static void take_profile(struct config_reading *r, const struct yaml_pair *pair,
+			 struct config_profile *to)
+{
+	const struct yaml_node *key = pair->key, *v = pair->value;
+	struct place p = { r, &config_profile_level, &to->rights, "", to->named };
+	size_t n = strlen(key->text);
+	to->name = key->text;
+	if (!n || n >= NAME_BYTES / 2 || strspn(key->text, NAME_LETTERS) != n)
+		config_error(r->errors, key->line, key->col,
+			     "profiles: \"%.64s\": a name has letters, digits, '.', '_' and '-'",
+			     key->text);
+	else if (v->kind == YAML_MAP)
+		take_map(&p, v);
+	else
+		config_error(r->errors, v->line, v->col, "profiles.%s: a mapping is expected",
+			     key->text);
+}
+
+static int take_profiles(struct config_reading *r, const struct yaml_node *map, struct err *e)
+{
+	bool some = map && map->kind != YAML_NULL;
+	size_t n = some && map->kind == YAML_MAP ? map->count : 0;
+	if (some && map->kind != YAML_MAP)
+		config_error(r->errors, map->line, map->col,
+			     "profiles: a mapping of names to mappings is expected");
+	if (n > CONFIG_PROFILES_MAX) {
+		config_error(r->errors, map->line, map->col, "profiles: %zu of them, at most %d", n,
+			     CONFIG_PROFILES_MAX);
+		n = 0;
+	}
+	r->profiles = arena_array(r->arena, n, sizeof *r->profiles, e);
+	if (!r->profiles)
+		return -1;
+	r->config->profiles = r->profiles;
+	r->config->nprofiles = n;
+	for (size_t i = 0; i < n; i++) {
+		if (config_value_defaults(&config_profile_level, &r->profiles[i].rights, r->arena,
+					  e) < 0)
+			return -1;
+		take_profile(r, &map->pairs[i], &r->profiles[i]);
+	}
+	return 0;
+}
+
 int config_read_file(struct config_reading *r, const struct yaml_node *root, struct err *e)
 {
-	struct place p = { r, &config_file_level, r->config, "" };
+	struct place p = { r, &config_file_level, r->config, "", NULL };
 	if (config_value_defaults(p.level, r->config, r->arena, e) < 0)
 		return -1;
 	if (root->kind == YAML_MAP)
 		take_map(&p, root);
 	else if (root->kind != YAML_NULL)
 		config_error(r->errors, root->line, root->col, "a mapping is expected");
-	return take_runners(r, yaml_get(root, "runners"), e);
+	if (take_profiles(r, yaml_get(root, config_profile_level.name), e) < 0)
+		return -1;
+	return take_runners(r, yaml_get(root, config_runner_level.name), e);
 }
 
 /* --- overrides ---------------------------------------------------------------------------------- */
@@ -234,11 +303,32 @@ static bool seen_before(const char *const *all, size_t i, size_t key_n)
 	return false;
 }
 
+/* Does *key begin with "profiles.NAME." of one that there is. */
+static bool profile_place(struct config_reading *r, const char **key, struct place *ret)
+{
+	static const char profiles[] = "profiles.";
+	if (!str_starts(*key, profiles))
+		return false;
+	for (size_t i = 0; i < r->config->nprofiles; i++) {
+		const char *own = r->profiles[i].name, *rest = *key + strlen(profiles);
+		if (!str_starts(rest, own) || rest[strlen(own)] != '.')
+			continue;
+		*key = rest + strlen(own) + 1;
+		ret->level = &config_profile_level;
+		ret->to = &r->profiles[i].rights;
+		ret->named = r->profiles[i].named;
+		return true;
+	}
+	return false;
+}
+
 /* The place that *key begins with names; *key is what is left of it. False: no such runner. */
 static bool override_place(struct config_reading *r, const char **key, struct place *ret)
 {
 	static const char runners[] = "runners.";
-	*ret = (struct place){ r, &config_file_level, r->config, "" };
+	*ret = (struct place){ r, &config_file_level, r->config, "", NULL };
+	if (profile_place(r, key, ret))
+		return true;
 	if (!str_starts(*key, runners))
 		return true;
 	long which = runner_at(r, *key + strlen(runners), key);
@@ -260,6 +350,8 @@ static int override_set(const struct place *p, const char *key, const char *text
 		return err_set(e, EINVAL, "unknown key");
 	if (config_value_is_list(k) && fresh)
 		config_value_clear(k, p->to);
+	if (p->named)
+		p->named[k - p->level->keys] = true;
 	return config_value_set(k, text, p->to, p->r->arena, e);
 }
 

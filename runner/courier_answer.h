@@ -10,7 +10,7 @@ struct courier_job {
 	uint32_t idx;
 	uint64_t job_id, project_id;
 	const char *project_path, *token, *reasons;
-	uint32_t protected_ref, timeout_s, debug_trace;
+	uint32_t protected_ref, from_fork, timeout_s, debug_trace;
 	int payload;
 };
 struct courier_accepted {

@@ -92,6 +92,7 @@ int task_offer(struct courier_site *s, const struct forge_offer *o, const char *
 		.token = o->token,
 		.reasons = o->reasons,
 		.protected_ref = o->protected_ref,
+		.from_fork = o->from_fork,
 		.timeout_s = o->timeout_s,
 		.debug_trace = o->debug_trace,
 		.payload = payload,

@@ -14,6 +14,7 @@
 #include "runner/slot_box.h"
 #include "runner/slot_image.h"
 #include "runner/slot_keeper.h"
+#include "runner/slot_profile.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -65,6 +66,17 @@ static int serve_hello(struct slot *s, struct msg *m, struct err *e)
 	return 0;
 }
 
+/* What the worker says about trust can take some away, never add any. */
+static int choose_rights(struct slot *s, const struct gate_sandbox *want, struct err *e)
+{
+	const struct profile_facts f = {
+		.protected_ref = s->protected_ref && want->protected_ref,
+		.from_fork = s->from_fork || want->from_fork,
+		.labels = want->labels,
+	};
+	return slot_profile_choose(s, &f, e);
+}
+
 static int serve_sandbox(struct slot *s, struct msg *m, struct err *e)
 {
 	struct gate_sandbox want;
@@ -79,7 +91,7 @@ static int serve_sandbox(struct slot *s, struct msg *m, struct err *e)
 	struct err why = { 0 };
 	if (!s->options)
 		slot_refuse(s, "the registration of this job is no longer configured");
-	else if (slot_box_request(s, &want, &why) < 0)
+	else if (choose_rights(s, &want, &why) < 0 || slot_box_request(s, &want, &why) < 0)
 		slot_refuse(s, why.msg);
 	return 0;
 }

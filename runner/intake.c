@@ -107,6 +107,7 @@ static int begin(struct intake *in, struct slot *s, struct courier_job *j, struc
 		.project_id = j->project_id,
 		.timeout_s = j->timeout_s,
 		.protected_ref = j->protected_ref != 0,
+		.from_fork = j->from_fork != 0,
 		.registration = r->wire.name,
 		.project = j->project_path,
 		.settings = r->settings,

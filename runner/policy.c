@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { NOTE = 256, BUILT_IN_TMP = 64 << 20 };
+enum { NOTE = 256, WEAKER_MAX = 4096 };
 
 /* What all the lines are about. */
 struct policy {
@@ -72,7 +72,7 @@ static int say_network(const struct policy *p, struct err *e)
 
 static int say_files(const struct policy *p, struct err *e)
 {
-	uint64_t tmp = p->r->tmp_size ? p->r->tmp_size : BUILT_IN_TMP;
+	uint64_t tmp = p->r->tmp_size ? p->r->tmp_size : SANDBOX_TMP_BYTES;
 	if (buf_printf(
 		    p->out, e,
 		    "files: the host's programs read-only, /etc without keys; own and empty: /tmp, "
@@ -147,12 +147,83 @@ static int (*const says[])(const struct policy *p, struct err *e) = {
 	say_privileges, say_calls,      say_landlock, say_limits,
 };
 
-int policy_explain(const struct config *c, const struct config_runner *r, struct buf *out,
-		   struct err *e)
+/* --- which of them there are ---------------------------------------------------------------------- */
+
+static int say_facts(const struct profile_facts *f, struct buf *out, struct err *e)
 {
-	const struct policy p = { c, r, out };
-	for (size_t i = 0; i < sizeof says / sizeof *says; i++)
-		if (says[i](&p, e) < 0)
+	if (buf_printf(out, e, "job: %s ref, %s\n", f->protected_ref ? "protected" : "unprotected",
+		       f->from_fork ? "from a fork" : "not from a fork") < 0)
+		return -1;
+	for (const char *s = f->labels; *s; s += *s == '\n') {
+		int n = (int)strcspn(s, "\n");
+		if (buf_printf(out, e, "job label: %.*s\n", n, s) < 0)
+			return -1;
+		s += n;
+	}
+	return 0;
+}
+
+/* What depends on jobs that are not known. */
+static int say_rules(const struct config_runner *r, struct buf *out, struct err *e)
+{
+	for (size_t i = 0; i < r->nprofile_rules; i++)
+		if (buf_printf(out, e, "profile rule: %s\n", r->profile_rules[i]) < 0)
 			return -1;
 	return 0;
+}
+
+static int say_key(const struct profile_choice *c, size_t at, struct buf *out, struct err *e)
+{
+	const struct config_key *k = &config_profile_level.keys[at];
+	if (!c->by[at])
+		return 0;
+	const char *profile = c->fits[c->by[at] - 1].profile->name;
+	if (buf_printf(out, e, "profile %s: %s: ", profile, k->name) < 0 ||
+	    profile_value(k, &c->rights, out, e) < 0)
+		return -1;
+	return buf_char(out, '\n', e);
+}
+
+static int say_choice(const struct profile_choice *c, const struct config_runner *r,
+		      struct buf *out, struct err *e)
+{
+	if (buf_str(out, "profiles: ", e) < 0 || profile_names(c, out, e) < 0 ||
+	    buf_char(out, '\n', e) < 0)
+		return -1;
+	for (size_t i = 0; i < config_profile_level.n; i++)
+		if (say_key(c, i, out, e) < 0)
+			return -1;
+	autobuf weaker = BUF(WEAKER_MAX);
+	if (profile_weaker(c, r, &weaker, e) < 0)
+		return -1;
+	return weaker.len ? buf_printf(out, e, "more than the registration itself: %s\n",
+				       buf_cstr(&weaker))
+			  : 0;
+}
+
+/* with: what belongs to the job's registration. */
+static int explain(const struct policy *with, const struct profile_facts *facts, struct arena *a,
+		   struct err *e)
+{
+	const struct config_runner *r = with->r;
+	struct profile_choice choice;
+	const struct policy job = { with->c, &choice.rights, with->out };
+	const struct profile_asked q = { job.c, r, facts };
+	if (profile_choose(&q, a, &choice, e) < 0 || (facts && say_facts(facts, job.out, e) < 0) ||
+	    say_choice(&choice, r, job.out, e) < 0 || (!facts && say_rules(r, job.out, e) < 0))
+		return -1;
+	for (size_t i = 0; i < sizeof says / sizeof *says; i++)
+		if (says[i](&job, e) < 0)
+			return -1;
+	return 0;
+}
+
+int policy_explain(const struct config *c, const struct config_runner *r,
+		   const struct profile_facts *facts, struct buf *out, struct err *e)
+{
+	struct arena a = ARENA(CONFIG_ARENA_MAX);
+	const struct policy p = { c, r, out };
+	int done = explain(&p, facts, &a, e);
+	arena_done(&a);
+	return done;
 }

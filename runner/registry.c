@@ -202,6 +202,25 @@ static const char *registries(const struct config_runner *from, struct arena *a,
 	return arena_strndup(a, buf_cstr(&b), b.len, e);
 }
 
+void slot_options_rights(struct slot_options *o, const struct config_runner *from)
+{
+	o->net = networks[from->network];
+	o->network = network_names[from->network];
+	o->tmp_bytes = from->tmp_size;
+	o->limits = (struct sandbox_limits){
+		.nproc = from->nproc,
+		.nofile = from->nofile,
+		.fsize = from->fsize,
+		.cpus = (uint32_t)from->cpus,
+	};
+	o->memory = from->memory;
+	o->profile = (enum sandbox_profile)from->isolation;
+	o->mounts = from->mounts;
+	o->nmounts = from->nmounts;
+	o->devices = from->devices;
+	o->ndevices = from->ndevices;
+}
+
 static int fill_slot(struct registry_row *r, const struct config_runner *from, struct arena *a,
 		     struct err *e)
 {
@@ -227,24 +246,14 @@ static int fill_slot(struct registry_row *r, const struct config_runner *from, s
 		{ "allowed", allowed },
 	};
 	r->slot = (struct slot_options){
-		.net = networks[from->network],
+		.from = from,
 		.builds_dir = from->builds_dir,
-		.tmp_bytes = from->tmp_size,
-		.limits = { .nproc = from->nproc,
-			    .nofile = from->nofile,
-			    .fsize = from->fsize,
-			    .cpus = (uint32_t)from->cpus },
-		.memory = from->memory,
-		.profile = (enum sandbox_profile)from->isolation,
-		.mounts = from->mounts,
-		.nmounts = from->nmounts,
-		.devices = from->devices,
-		.ndevices = from->ndevices,
 		.http_settings = settings_text(a, http, sizeof http / sizeof *http, e),
 		.registry_http = settings_text(a, images, sizeof images / sizeof *images, e),
 		.registry_settings = registries(from, a, e),
 		.vault_settings = settings_text(a, vault, sizeof vault / sizeof *vault, e),
 	};
+	slot_options_rights(&r->slot, from);
 	const struct slot_options *o = &r->slot;
 	bool images_too = o->registry_http && o->registry_settings;
 	return o->http_settings && o->vault_settings && images_too ? 0 : -1;
@@ -262,6 +271,7 @@ int registry_row_fill(struct registry_row *r, const struct config *c,
 		return -1;
 	if (fill_slot(r, from, a, e) < 0)
 		return -1;
+	r->slot.config = c;
 	r->slot.cache_size = c->cache_size;
 	r->slot.cache_free = c->cache_free;
 	return 0;

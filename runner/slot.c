@@ -9,6 +9,7 @@
 #include "runner/slot_end.h"
 #include "runner/slot_limits.h"
 #include "runner/slot_keeper.h"
+#include "runner/slot_profile.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -94,15 +95,16 @@ void slot_cancel(struct slot *s, enum gate_cancel how)
 
 static void grant_box(struct slot *s, const struct sandbox_made *made)
 {
-	char notes[sizeof made->text + 256];
+	char notes[sizeof made->text + SLOT_PROFILE_TEXT + 256];
 	int files[USAGE_FILES];
 	automsg m;
-	snprintf(notes, sizeof notes, "%s", made->text);
+	snprintf(notes, sizeof notes, "%s%s", slot_profile_text(s), made->text);
 	bool held = slot_limits_set(s, files, notes, sizeof notes);
 	msg_init(&m, GATE_GRANTED);
 	msg_put_fd(&m, made->init);
 	msg_put_fd(&m, s->pidfd);
 	msg_put_str(&m, notes);
+	msg_put_str(&m, s->options ? s->options->network : "");
 	msg_put_u32(&m, s->snapshot >= 0);
 	msg_put_u64(&m, s->options ? s->options->memory : 0);
 	for (size_t i = 0; held && i < USAGE_FILES; i++)
@@ -264,6 +266,7 @@ int slot_start(struct slot *s, const struct slot_job *j, struct err *e)
 	s->project_id = j->project_id;
 	s->timeout_s = j->timeout_s;
 	s->protected_ref = j->protected_ref;
+	s->from_fork = j->from_fork;
 	s->options = j->options;
 	s->label.id = j->id;
 	s->label.project_id = j->project_id;
@@ -316,7 +319,8 @@ static int connect_worker(struct slot *s, struct err *e)
 int slot_adopt(struct slot *s, const struct slot_adopt *a, struct err *e)
 {
 	take_adopted(s, a);
-	if (connect_worker(s, e) == 0 && slot_keeper_reach(s, e) == 0)
+	if (connect_worker(s, e) == 0 && slot_profile_again(s, e) == 0 &&
+	    slot_keeper_reach(s, e) == 0)
 		return 0;
 	slot_release(s);
 	return -1;

@@ -25,6 +25,7 @@ void slot_label_set(struct slot_label *l, const char *registration, const char *
 	__attribute__((nonnull(1)));
 
 struct registry;
+struct slot_profile;
 
 enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_RUNNING, SLOT_ENDING, SLOT_OVER };
 
@@ -35,11 +36,13 @@ struct slot {
 	uint64_t cookie, id, project_id, timeout_s;
 	struct slot_label label;
 	int protected_ref;
+	bool from_fork;
 	char name[128];
 	int dir, lock;
 	int log, events; /* to read */
 	int doorbell;    /* the one that rings for others: courier or exec */
 	const struct slot_options *options;
+	struct slot_profile *profile; /* options are its then; NULL none fits */
 	struct role worker, fetcher, packer, keeper, archiver, carrier, storer, puller, unpacker;
 	struct source socket; /* the worker's */
 	struct source keeper_socket;

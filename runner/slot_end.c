@@ -7,6 +7,7 @@
 #include "runner/slot_box.h"
 #include "runner/slot_limits.h"
 #include "runner/slot_keeper.h"
+#include "runner/slot_profile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -323,6 +324,7 @@ void slot_release(struct slot *s)
 	loop_timer_clear(s->host->loop, &s->patience);
 	loop_timer_clear(s->host->loop, &s->empty);
 	secret_done(&s->revocable);
+	slot_profile_done(s);
 	free(s->waiting.url);
 	s->waiting.url = NULL;
 	fd_close(&s->dir);

@@ -18,7 +18,7 @@ void sandbox_spec_init(struct sandbox_spec *s)
 	s->uid = s->gid = SANDBOX_JOB_ID;
 	s->cgroup_fd = s->net_fd = -1;
 	s->image.layers_fd = s->image.upper_fd = -1;
-	s->tmp_bytes = 64 << 20;
+	s->tmp_bytes = SANDBOX_TMP_BYTES;
 	memcpy(s->hostname, "job", 4);
 	memcpy(s->home, "/home/job", 10);
 	memcpy(s->work, "/builds", 8);

@@ -15,8 +15,9 @@ enum {
 	SANDBOX_JOB_ID = 1000, /* the job's uid and gid on the host's file system */
 	SANDBOX_MAPS = 4,
 	SANDBOX_MOUNTS = 32,
-	SANDBOX_PATH = 256, /* room for a path and its '\0' */
-	SANDBOX_FDS = 7,    /* fds beside the control socket: bind sources and the cgroup */
+	SANDBOX_PATH = 256,           /* room for a path and its '\0' */
+	SANDBOX_TMP_BYTES = 64 << 20, /* each of the private directories, if nothing is said */
+	SANDBOX_FDS = 7, /* fds beside the control socket: bind sources and the cgroup */
 };
 
 /* What the job may ask of the kernel. */

@@ -18,7 +18,7 @@ _courser() {
 	cancel) words='--state --all --abort --help' ;;
 	redact) words='--secrets --help' ;;
 	doctor) words='--config --state --json --help' ;;
-	policy) words='--config --name --help' ;;
+	policy) words='--config --name --payload --help' ;;
 	version) words='--help' ;;
 	esac
 	if [[ $word == -* ]]; then

@@ -63,4 +63,5 @@ complete -c courser -n '__fish_seen_subcommand_from doctor' -l json -d 'print JS
 complete -c courser -n __fish_use_subcommand -a policy -d 'Show the effective rights of jobs on this host'
 complete -c courser -n '__fish_seen_subcommand_from policy' -l config -s c -r -F -d 'the configuration; default /etc/courser/config.yaml for root, else $XDG_CONFIG_HOME/courser/config.yaml'
 complete -c courser -n '__fish_seen_subcommand_from policy' -l name -s n -r -d 'the registration of that name'
+complete -c courser -n '__fish_seen_subcommand_from policy' -l payload -s p -r -F -d 'of a job in the server'\''s wire format: its rights; - is standard input'
 complete -c courser -n __fish_use_subcommand -a version -d 'Show the version'

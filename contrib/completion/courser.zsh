@@ -118,6 +118,7 @@ case $verb in
 		_arguments \
 			'--config=[the configuration; default /etc/courser/config.yaml for root, else $XDG_CONFIG_HOME/courser/config.yaml]:FILE:_files' \
 			'--name=[the registration of that name]:NAME: ' \
+			'--payload=[of a job in the server'\''s wire format\: its rights; - is standard input]:FILE:_files' \
 			'--help[show this and exit]'
 		;;
 	version)
