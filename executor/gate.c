@@ -60,6 +60,7 @@ void gate_put_sandbox(struct msg *m, const struct gate_sandbox *s)
 	msg_put_str(m, s->user);
 	msg_put_str(m, s->aliases);
 	msg_put_str(m, s->labels);
+	msg_put_str(m, s->folders);
 }
 
 void gate_put_service(struct msg *m, const struct gate_service *s)
@@ -67,6 +68,7 @@ void gate_put_service(struct msg *m, const struct gate_service *s)
 	msg_put_str(m, s->layers);
 	msg_put_str(m, s->user);
 	msg_put_str(m, s->aliases);
+	msg_put_str(m, s->folders);
 }
 
 void gate_get_service(struct msg *m, struct gate_service *ret)
@@ -74,6 +76,7 @@ void gate_get_service(struct msg *m, struct gate_service *ret)
 	ret->layers = msg_get_str(m);
 	ret->user = msg_get_str(m);
 	ret->aliases = msg_get_str(m);
+	ret->folders = msg_get_str(m);
 }
 
 void gate_get_sandbox(struct msg *m, struct gate_sandbox *ret)
@@ -90,4 +93,5 @@ void gate_get_sandbox(struct msg *m, struct gate_sandbox *ret)
 	ret->user = msg_get_str(m);
 	ret->aliases = msg_get_str(m);
 	ret->labels = msg_get_str(m);
+	ret->folders = msg_get_str(m);
 }

@@ -24,13 +24,14 @@ struct gate_sandbox {
 	const char *user;    /* of the image; "" root */
 	const char *aliases; /* of its services, with spaces between */
 	const char *labels;  /* that it asks for, a line each */
+	const char *folders; /* of an image: directories that are there, a line each */
 };
 
 enum { GATE_SERVICES = 16 }; /* of a job, at the most */
 
 /* A sandbox beside the job's, in its network. */
 struct gate_service {
-	const char *layers, *user, *aliases; /* as above */
+	const char *layers, *user, *aliases, *folders; /* as above */
 };
 
 void gate_put_sandbox(struct msg *m, const struct gate_sandbox *s) __attribute__((nonnull));

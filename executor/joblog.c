@@ -87,7 +87,32 @@ int joblog_masks_more(struct joblog *l, const struct redact_set *masks, struct e
 		if (s->redactor &&
 		    (redactor_switch(s->redactor, masks, &s->masked, e) < 0 || pass_on(s, e) < 0))
 			return -1;
+	for (struct joblog_tap *t = l->taps; t; t = t->next)
+		if (redactor_switch(t->redactor, masks, &t->masked, e) < 0)
+			return -1;
 	return joblog_masks(l, masks, e);
+}
+
+int joblog_tap_open(struct joblog *l, struct joblog_tap *t, size_t max, struct err *e)
+{
+	*t = (struct joblog_tap){ .redactor = redactor_new(l->masks, e), .masked = BUF(max) };
+	if (!t->redactor)
+		return -1;
+	t->next = l->taps;
+	l->taps = t;
+	return 0;
+}
+
+void joblog_tap_close(struct joblog *l, struct joblog_tap *t)
+{
+	for (struct joblog_tap **at = &l->taps; *at; at = &(*at)->next)
+		if (*at == t) {
+			*at = t->next;
+			break;
+		}
+	redactor_free(t->redactor);
+	t->redactor = NULL;
+	buf_wipe(&t->masked);
 }
 
 static int feed(struct joblog_stream *s, const void *p, size_t n, struct buf *to, struct err *e)

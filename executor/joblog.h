@@ -22,6 +22,13 @@ struct joblog_stream {
 	char last_command[128];     /* the last "$ …" that the script's frame showed; "" none */
 };
 
+/* Bytes that are masked like the log's and go elsewhere. */
+struct joblog_tap {
+	struct redactor *redactor; /* NULL: closed */
+	struct buf masked;         /* what it has let out, and nobody has taken yet */
+	struct joblog_tap *next;   /* of those that are open */
+};
+
 struct joblog {
 	const struct forge_job *forge;
 	const struct redact_set *masks; /* borrowed; replaced by joblog_masks */
@@ -29,6 +36,7 @@ struct joblog {
 	struct journal *journal;
 	bool sections;
 	struct joblog_stream *open;
+	struct joblog_tap *taps;
 	struct joblog_stream own;
 	struct err broken;        /* the first error of the journal: a full disk ends the job */
 	const char *open_section; /* name of the section that is open, NULL none */
@@ -56,6 +64,12 @@ int joblog_write(struct joblog_stream *s, const char *p, size_t n, struct err *e
 	__attribute__((nonnull, warn_unused_result));
 int joblog_close(struct joblog_stream *s, bool cut, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
+
+/* At most max bytes wait in it; values that are masked from now on are masked in it too, like in a stream. */
+int joblog_tap_open(struct joblog *l, struct joblog_tap *t, size_t max, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+/* Closed or never opened is fine, if zeroed. */
+void joblog_tap_close(struct joblog *l, struct joblog_tap *t) __attribute__((nonnull));
 
 /* A line of the runner's own. An error is kept in l->broken. */
 void joblog_say(struct joblog *l, enum say_style style, const char *line) __attribute__((nonnull));

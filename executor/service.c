@@ -73,8 +73,9 @@ int service_names(const char *name, const char *alias, struct buf *taken, unsign
 {
 	autobuf path = BUF(4 * NAME);
 	unsigned bad = 0;
-	if (strip(name, &path, e) < 0 || add_joined(buf_cstr(&path), "__", taken, &bad, e) < 0 ||
-	    add_joined(buf_cstr(&path), "-", taken, &bad, e) < 0)
+	if (*name &&
+	    (strip(name, &path, e) < 0 || add_joined(buf_cstr(&path), "__", taken, &bad, e) < 0 ||
+	     add_joined(buf_cstr(&path), "-", taken, &bad, e) < 0))
 		return -1;
 	while (*alias) {
 		size_t n = strcspn(alias, ", ");

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "executor/vars_default.h"
 #include "executor/worker.h"
+#include "executor/worker_containers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,8 @@ enum {
 	READ_BYTES = 64 << 10,
 	ENVIRON_MAX = 4 << 20,
 	END_MS = 5000,
-	ID = 1, /* of what runs in its sandbox */
+	ID = 1, /* of its command; service_health.c has the next ones */
+	WORKFLOW_KEEP = 64 << 10,
 };
 
 /* --- what they say -------------------------------------------------------------------------------- */
@@ -70,6 +72,10 @@ static void take_event(struct service_box *s, const struct sandbox_event *ev)
 {
 	char how[64];
 	bool mine = ev->id == ID;
+	if (ev->id > ID) {
+		service_health_event(s, ev);
+		return;
+	}
 	if (ev->what == SANDBOX_INIT_READY) {
 		s->ready = true;
 	} else if (ev->what == SANDBOX_INIT_STARTED) {
@@ -116,10 +122,11 @@ static int ask(struct service_box *s, struct err *e)
 		.layers = worker_image_layers(w, &s->image, e),
 		.user = worker_image_user(&s->image),
 		.aliases = w->services.aliases,
+		.folders = worker_folders(w, s->how, e),
 	};
 	automsg m;
 	msg_init(&m, GATE_SERVICE);
-	if (!g.layers)
+	if (!g.layers || !g.folders)
 		return -1;
 	gate_put_service(&m, &g);
 	if (worker_ask(w, &m, e) < 0)
@@ -171,20 +178,26 @@ static int add_own(struct service_box *s, struct vars *v, struct err *e)
 	return 0;
 }
 
-/* The job's public variables, and the service's own: what is secret is not for services. */
+/* The job's public variables, and the service's own: what is secret is not for services. One of a workflow has
+ * its own alone. */
 static struct vars *variables(struct service_box *s, struct err *e)
 {
 	struct vars *v = vars_new(&s->w->arena, e);
-	if (!v || add_jobs(v, s->w->vars, e) < 0 || add_own(s, v, e) < 0)
+	if (!v || (!s->how && add_jobs(v, s->w->vars, e) < 0) || add_own(s, v, e) < 0)
 		return NULL;
 	return vars_resolve(v, e) == 0 ? v : NULL;
 }
 
-/* Of the image, or the one that a variable names. */
+/* Those of the workflow, else of the image; or the one that a variable names. */
 static void take_ports(struct service_box *s, const struct buf *env)
 {
 	static const char key[] = "HEALTHCHECK_TCP_PORT=";
 	const struct image_record *r = s->image.record;
+	for (size_t i = 0; s->how && i < s->how->nports; i++)
+		if (!s->how->ports[i].udp)
+			s->ports[s->nports++] = s->how->ports[i].inside;
+	if (s->nports)
+		return;
 	for (size_t i = 0; i < r->nports && s->nports < SERVICE_PORTS; i++)
 		if ((s->ports[s->nports] = service_port(r->ports[i])) != 0)
 			s->nports++;
@@ -222,6 +235,7 @@ static int open_output(struct service_box *s, int *ret_write, struct err *e)
 	s->log.log = &s->w->log;
 	s->log.name = s->name;
 	s->log.shown = shown;
+	s->log.keep = s->how ? WORKFLOW_KEEP : SERVICE_LOG_KEEP;
 	if (service_log_init(&s->log, e) < 0)
 		return -1;
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -237,15 +251,17 @@ static int run(struct service_box *s, struct buf *env, struct err *e)
 {
 	const struct image_record *r = s->image.record;
 	const char *argv[SANDBOX_ARGS + 1] = { 0 };
+	const char *own = s->how ? s->how->options.workdir : "";
 	autofd out = -1;
-	autofd variables = fd_sealed("environ", env->p, env->len, e);
-	if (variables < 0 || command(s, argv, e) < 0 || open_output(s, &out, e) < 0)
+	s->cwd = *own ? own : r->workdir[0] ? r->workdir : "/";
+	s->environ = fd_sealed("environ", env->p, env->len, e);
+	if (s->environ < 0 || command(s, argv, e) < 0 || open_output(s, &out, e) < 0)
 		return -1;
 	const struct sandbox_run go = {
 		.id = ID,
 		.argv = argv,
-		.cwd = r->workdir[0] ? r->workdir : "/",
-		.env = variables,
+		.cwd = s->cwd,
+		.env = s->environ,
 		.script = -1,
 		.script_name = "",
 		.out = out,
@@ -286,7 +302,10 @@ int service_box_begin(struct service_box *s, struct err *e)
 		return -1;
 	if (look_taken(s, e) < 0 || run(s, &env, e) < 0)
 		return -1;
-	return wait_for(s, &s->started, e) < 0 ? err_wrap(e, "cannot be started") : 0;
+	if (wait_for(s, &s->started, e) < 0)
+		return err_wrap(e, "cannot be started");
+	service_health_begin(s);
+	return 0;
 }
 
 void service_box_end(struct service_box *s)
@@ -295,6 +314,8 @@ void service_box_end(struct service_box *s)
 	if (s->init >= 0)
 		loop_unwatch(s->w->loop, &s->control);
 	fd_close(&s->init);
+	service_health_end(s);
+	fd_close(&s->environ);
 	if (s->pidfd >= 0 && poll(&p, 1, END_MS) != 1)
 		log_error("the sandbox of a service did not end", "service", s->name, NULL);
 	fd_close(&s->pidfd);

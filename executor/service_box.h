@@ -4,18 +4,23 @@
 
 #include "base/loop.h"
 #include "executor/service.h"
+#include "executor/service_health.h"
 #include "executor/service_log.h"
 #include "executor/worker_image.h"
+#include "executor/workflow_container.h"
 
 struct service_box {
 	struct worker *w;
 	struct worker_image image;
+	const struct workflow_container *how; /* of a workflow; NULL of another job */
 	const char *name;
 	bool absent; /* all its names are another's */
 	unsigned bad_names;
 	size_t nports;
 	unsigned ports[SERVICE_PORTS]; /* by which it is known to be up */
-	int init, pidfd;
+	struct service_health health;
+	int init, pidfd, environ; /* environ: its variables, for others than its command */
+	const char *cwd;
 	struct source control, output;
 	struct service_log log;
 	bool ready, started; /* its init has; its command has */

@@ -7,13 +7,16 @@
 struct service_log {
 	struct joblog *log;
 	const char *name;
-	bool shown; /* every line goes into the job's log */
-	struct redactor *redactor;
-	struct buf masked; /* of a line that has not ended */
-	struct buf tail;   /* the last lines */
+	bool shown;            /* every line goes into the job's log */
+	size_t keep;           /* how many bytes of the last lines are kept */
+	bool cut;              /* there were more */
+	struct joblog_tap tap; /* masked: of a line that has not ended */
+	struct buf tail;       /* the last lines */
 };
 
-/* All but log, name and shown. The masks of the log are borrowed. */
+enum { SERVICE_LOG_KEEP = 4096 };
+
+/* All but log, name, shown and keep. */
 int service_log_init(struct service_log *l, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 void service_log_done(struct service_log *l) __attribute__((nonnull));
@@ -25,7 +28,9 @@ int service_log_write(struct service_log *l, const char *p, size_t n, struct err
 int service_log_end(struct service_log *l, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* Say its last lines in the job's log, unless it has shown them. */
+/* Say its last lines in the job's log, unless it has shown them, each with its name in front. */
 void service_log_say_tail(struct service_log *l) __attribute__((nonnull));
+/* The same as a section of the log. */
+void service_log_say_section(struct service_log *l) __attribute__((nonnull));
 
 #endif

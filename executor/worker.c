@@ -20,7 +20,7 @@ static int setup(struct worker *w, const struct forge_job *const *forges, struct
 		.charged = PHASE_PREPARE,
 		.phase_since_ms = clock_ms(),
 		.box = { .init = -1, .pidfd = -1, .src = { .fd = -1 }, .opened = { .fd = -1 } },
-		.services = { .aliases = "" },
+		.services = { .aliases = "", .remarks = "" },
 		.image = { .name = "", .platform = "", .user = "", .hold = -1 },
 		.keeper = -1,
 		.until = STOP_CANCEL,

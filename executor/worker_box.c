@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "executor/worker.h"
+#include "executor/worker_containers.h"
 #include "protocol/job_workflow.h"
 
 #include <poll.h>
@@ -178,9 +179,10 @@ static int box_request(struct worker *w, struct msg *m, char *origin, size_t siz
 		.user = worker_image_user(&w->image),
 		.aliases = w->services.aliases,
 		.labels = labels_of(w, e),
+		.folders = worker_folders(w, w->services.own, e),
 	};
 	msg_init(m, GATE_SANDBOX);
-	if (!g.layers || !g.labels)
+	if (!g.layers || !g.labels || !g.folders)
 		return -1;
 	gate_put_sandbox(m, &g);
 	return 0;

@@ -112,22 +112,28 @@ static int find(const struct image_talk *t, bool *ret_private, struct err *e)
 	return fd < 0 ? err_set(e, ENOENT, "the image is not here") : fd_take(&fd);
 }
 
-/* The forge's own registry and its like, as a file of docker's form would have them. */
-static int job_logins(const struct worker *w, struct buf *out, struct err *e)
+static int add_login(const struct job_credential *c, struct buf *out, struct err *e)
 {
-	const char *between = "{\"auths\":{";
-	for (size_t i = 0; i < w->job->ncredentials; i++) {
+	if (buf_str(out, out->len ? "," : "{\"auths\":{", e) < 0 ||
+	    str_json(out, c->url, strlen(c->url), e) < 0 ||
+	    buf_str(out, ":{\"username\":", e) < 0 ||
+	    str_json(out, c->user, strlen(c->user), e) < 0 ||
+	    buf_str(out, ",\"password\":", e) < 0 ||
+	    str_json(out, c->password, strlen(c->password), e) < 0)
+		return -1;
+	return buf_char(out, '}', e);
+}
+
+/* The image's own, or the forge's own registry and its like, as a file of docker's form would have them. */
+static int job_logins(const struct worker *w, const struct job_credential *own, struct buf *out,
+		      struct err *e)
+{
+	if (own && own->user[0] && add_login(own, out, e) < 0)
+		return -1;
+	for (size_t i = 0; !own && i < w->job->ncredentials; i++) {
 		const struct job_credential *c = &w->job->credentials[i];
-		if (strcmp(c->type, "registry") != 0)
-			continue;
-		if (buf_str(out, between, e) < 0 || str_json(out, c->url, strlen(c->url), e) < 0 ||
-		    buf_str(out, ":{\"username\":", e) < 0 ||
-		    str_json(out, c->user, strlen(c->user), e) < 0 ||
-		    buf_str(out, ",\"password\":", e) < 0 ||
-		    str_json(out, c->password, strlen(c->password), e) < 0 ||
-		    buf_char(out, '}', e) < 0)
+		if (strcmp(c->type, "registry") == 0 && add_login(c, out, e) < 0)
 			return -1;
-		between = ",";
 	}
 	return out->len ? buf_str(out, "}}", e) : 0;
 }
@@ -137,7 +143,7 @@ static int send_pull(struct image_talk *t, struct err *e)
 	const struct var *auth = vars_find(t->w->vars, "DOCKER_AUTH_CONFIG");
 	struct buf logins = BUF(AUTH_MAX);
 	automsg m;
-	int r = job_logins(t->w, &logins, e);
+	int r = job_logins(t->w, t->image->login, &logins, e);
 	msg_init(&m, IMAGE_PULL);
 	msg_put_str(&m, t->image->name);
 	msg_put_str(&m, t->image->platform);

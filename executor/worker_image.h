@@ -12,6 +12,7 @@ struct vars;
 /* name "": the job runs on the host's files. record is NULL until the image is here; hold keeps it here. */
 struct worker_image {
 	const struct job_image *asked;
+	const struct job_credential *login; /* it alone is used; NULL: the job's */
 	const char *name, *platform, *user;
 	const struct image_record *record;
 	int hold;

@@ -2,6 +2,7 @@
 #include "executor/worker_masks.h"
 
 #include "executor/worker.h"
+#include "executor/worker_containers.h"
 
 #include <string.h>
 
@@ -52,6 +53,8 @@ int worker_masks(struct worker *w, struct err *e)
 	if (!set)
 		return -1;
 	int r = w->job ? mask_job(w->job, set, e) : 0;
+	if (r == 0)
+		r = worker_containers_mask(w, set, e);
 	if (r == 0 && w->vars)
 		r = vars_masked(w->vars, add_mask, set, e);
 	for (const struct mask *m = w->added; r == 0 && m; m = m->next)

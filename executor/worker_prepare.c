@@ -8,6 +8,7 @@
 #include "executor/flags.h"
 #include "executor/vars_default.h"
 #include "executor/worker_action.h"
+#include "executor/worker_containers.h"
 #include "executor/worker_masks.h"
 #include "protocol/job_workflow.h"
 
@@ -171,6 +172,7 @@ static void say_header(struct worker *w)
 	joblog_sayf(&w->log, SAY_PLAIN, "  on %s %s, system ID: %s", s->runner_name, s->short_token,
 		    s->system_id);
 	say_warnings(w, w->warnings);
+	say_warnings(w, w->services.remarks);
 	say_warnings(w, redact_set_warnings(w->masks));
 	if (!redact_set_locked(w->masks))
 		joblog_say(
@@ -225,7 +227,8 @@ static int fail(struct worker *w, enum ending ending, const struct err *e)
 /* What the configuration says about a job like this one. */
 static int adapt(struct worker *w, struct err *e)
 {
-	if (use_clone_url(w, e) < 0 || use_label(w, e) < 0 || paths(w, e) < 0)
+	if (use_clone_url(w, e) < 0 || use_label(w, e) < 0 || paths(w, e) < 0 ||
+	    worker_containers(w, e) < 0)
 		return -1;
 	return build_vars(w, e) < 0 ? -1 : worker_services_name(w, e);
 }

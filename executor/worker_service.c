@@ -32,7 +32,8 @@ static int name_one(struct service_box *s, struct buf *names, struct err *e)
 	if (!s->image.name[0])
 		return err_set(e, EINVAL, "a service has no image");
 	const char *alias = vars_expand(w->vars, &w->arena, s->image.asked->alias, e);
-	if (!alias || service_names(s->image.name, alias, names, &s->bad_names, e) < 0)
+	const char *of_image = s->how ? "" : s->image.name;
+	if (!alias || service_names(of_image, alias, names, &s->bad_names, e) < 0)
 		return err_wrap(e, "service %.120s", s->image.name);
 	s->absent = names->len == first;
 	const char *mine = alias + strspn(alias, ", ");
@@ -48,11 +49,21 @@ static int name_all(struct worker *w, struct err *e)
 	autobuf names = BUF(NAMES_MAX);
 	for (size_t i = 0; i < w->services.n; i++) {
 		struct service_box *s = &w->services.list[i];
+		const struct workflow_container *how = w->services.how ? &w->services.how[i] : NULL;
 		*s = (struct service_box){
 			.w = w,
-			.image = { .asked = &w->job->services[i], .hold = -1 },
+			.image = { .asked = &w->job->services[i],
+				   .login = how ? &how->login : NULL,
+				   .hold = -1 },
+			.how = how,
+			.health = { .how = how && *how->options.health.command
+						   ? &how->options.health
+						   : NULL,
+				    .id = 1,
+				    .out = -1 },
 			.init = -1,
 			.pidfd = -1,
+			.environ = -1,
 			.control = { .fd = -1 },
 			.output = { .fd = -1 },
 		};
@@ -117,9 +128,19 @@ int worker_services_start(struct worker *w)
 
 /* --- waiting -------------------------------------------------------------------------------------- */
 
+static bool late(const struct worker *w)
+{
+	return clock_ms() - w->services.begun_ms >= w->settings.services_wait_ms;
+}
+
+/* The time since they began counts: sources were got meanwhile. Who is asked by a command has its own times. */
 static bool pending(const struct service_box *s)
 {
-	return !s->absent && !s->ended && s->nports && !s->answers;
+	if (s->absent || s->ended)
+		return false;
+	if (s->health.how)
+		return !s->health.healthy && !s->health.failed;
+	return s->nports && !s->answers && !late(s->w);
 }
 
 /* Ask each that does not answer yet; how many there are. */
@@ -131,7 +152,9 @@ static size_t look(struct worker *w, struct err *e)
 		if (!pending(s))
 			continue;
 		n++;
-		if (s->listed && sandbox_init_ports(s->init, s->ports, s->nports, e) == 0)
+		if (s->health.how)
+			service_health_look(s);
+		else if (s->listed && sandbox_init_ports(s->init, s->ports, s->nports, e) == 0)
 			s->listed = false;
 	}
 	return n;
@@ -153,33 +176,49 @@ static void say_late(struct service_box *s, uint64_t ms)
 	joblog_say(log, SAY_WARNING, "*********");
 }
 
-static void sum_up(struct worker *w)
+/* A service that says itself that it is not up fails the job; -1 then. */
+static int judge(struct service_box *s)
 {
-	for (size_t i = 0; i < w->services.n; i++) {
-		struct service_box *s = &w->services.list[i];
-		if (!s->absent && s->nports && !s->answers)
-			say_late(s, w->settings.services_wait_ms);
+	const struct service_health *h = &s->health;
+	if (s->absent || h->healthy)
+		return 0;
+	if (!h->how) {
+		if (s->nports && !s->answers && s->w->settings.services_wait_ms)
+			say_late(s, s->w->settings.services_wait_ms);
+		return 0;
 	}
+	if (s->ended)
+		verdict_set(&s->w->verdict, ENDING_CONFIG,
+			    "service %s has ended (%s) and was never healthy", s->name, s->end);
+	else
+		verdict_set(&s->w->verdict, ENDING_CONFIG, "service %s is unhealthy", s->name);
+	if (h->said[0])
+		verdict_evidence(&s->w->verdict, "--health-cmd: %s", h->said);
+	return -1;
 }
 
-/* The time since they began counts: sources were got meanwhile. */
+static int sum_up(struct worker *w)
+{
+	int r = 0;
+	for (size_t i = 0; i < w->services.n; i++)
+		if (judge(&w->services.list[i]) < 0)
+			r = -1;
+	return r;
+}
+
 int worker_services_wait(struct worker *w)
 {
 	struct err e = { 0 };
-	uint64_t most = w->settings.services_wait_ms;
-	if (most == 0)
-		return 0;
 	if (look(w, &e))
 		joblog_say(&w->log, SAY_PLAIN, "Waiting for services to be up and running...");
-	for (int ms = 1; clock_ms() - w->services.begun_ms < most && look(w, &e);) {
+	for (int ms = 1; look(w, &e);) {
 		if (worker_wait_fd(w, -1, ms, &e) < 0) {
 			worker_stop_verdict(w);
 			return -1;
 		}
 		ms = 2 * ms < LOOK_MS ? 2 * ms : LOOK_MS;
 	}
-	sum_up(w);
-	return 0;
+	return sum_up(w);
 }
 
 /* --- the end -------------------------------------------------------------------------------------- */
@@ -201,8 +240,11 @@ void worker_services_report(struct worker *w)
 			joblog_sayf(&w->log, SAY_WARNING,
 				    "WARNING: Service %s ended before the job: %s", s->name,
 				    s->end);
-			service_log_say_tail(&s->log);
+			if (!s->how)
+				service_log_say_tail(&s->log);
 		}
+		if (s->how && s->log.log)
+			service_log_say_section(&s->log);
 		service_log_done(&s->log);
 	}
 }

@@ -14,9 +14,17 @@ struct worker;
 struct service_box;
 struct msg;
 
+struct workflow;
+struct workflow_container;
+
 struct worker_services {
 	struct service_box *list;
 	size_t n;
+	/* of a workflow with containers (worker_containers.h), else NULL: its contexts; its own container, NULL
+	 * none; how each of the job's services is used; what is to be said about them, a line each */
+	struct workflow *scope;
+	const struct workflow_container *own, *how;
+	const char *remarks;
 	const char *aliases; /* of all, with spaces between */
 	uint64_t begun_ms;
 };

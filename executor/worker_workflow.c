@@ -1,4 +1,5 @@
 /* The phase steps of a workflow job: its steps in order, then what it hands on. */
+#include "executor/worker_containers.h"
 #include "executor/worker_flow.h"
 #include "executor/worker_hash.h"
 
@@ -97,15 +98,7 @@ int worker_workflow(struct worker *w)
 {
 	struct err e = { 0 };
 	struct flow f = { .w = w };
-	const char *event = arena_printf(&w->arena, &e, "%s/event.json", w->files_dir);
-	struct workflow_facts facts = {
-		.workspace = w->project_dir,
-		.temp = "/tmp",
-		.runner_name = w->settings.runner_name,
-		.event_path = event ? event : "",
-	};
-	if (workflow_open(&f.x, w->job->workflow, &facts, &w->arena, &e) < 0 ||
-	    set_deadline(&f, &e) < 0) {
+	if (worker_scope(w, &f.x, &e) < 0 || set_deadline(&f, &e) < 0) {
 		verdict_set(&w->verdict, ENDING_CONFIG, "%s", e.msg);
 		return -1;
 	}

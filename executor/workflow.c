@@ -134,6 +134,10 @@ int workflow_put_job(struct workflow *x, struct err *e)
 	const char *status = x->all->cancelled ? "cancelled" : x->failed ? "failure" : "success";
 	if (!job || workflow_put_text(x, job, "status", status, e) < 0)
 		return -1;
+	if (x->all->container && workflow_put(x, job, "container", x->all->container, e) < 0)
+		return -1;
+	if (x->all->services && workflow_put(x, job, "services", x->all->services, e) < 0)
+		return -1;
 	return workflow_put(x, x->contexts, "job", job, e);
 }
 

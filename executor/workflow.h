@@ -23,6 +23,7 @@ struct workflow_shared {
 	const struct expr_value *env; /* the workflow's, the job's, then what GITHUB_ENV added */
 	const char *path;             /* of GITHUB_PATH: directories, each with ':' behind it */
 	bool cancelled, debug;
+	const struct expr_value *container, *services; /* of the context job; NULL none */
 	/* As in expr_scope; NULL: hashFiles is an error. */
 	int (*hash_files)(void *hasher, const struct expr_patterns *p, char ret[65], struct err *e);
 	void *hasher;

@@ -258,7 +258,7 @@ static int fill(struct parsing *p, const json_t *task)
 		.name = r.name,
 		.stage = "",
 		.project_path = row.repository,
-		.image = { .name = r.image, .platform = "", .user = "", .alias = "" },
+		.image = { .name = "", .platform = "", .user = "", .alias = "" },
 		.workflow = p->w,
 		.trace_sections = true,
 	};

@@ -40,12 +40,25 @@ struct job_context {
 	const char *name, *json;
 };
 
+/* `container:`, or one of `services:`. The texts may hold expressions. */
+struct job_container {
+	const char *id;        /* its key in services; "" it is the job's own */
+	struct job_text image; /* line 0: there is none */
+	struct job_text options, user, password;
+	struct job_env env;
+	const struct job_text *ports, *volumes;
+	size_t nports, nvolumes;
+};
+
 struct job_workflow {
 	const char *name;                             /* of the workflow; "" none */
 	struct job_text condition, timeout, carry_on; /* of the job */
 	struct job_text shell, directory; /* defaults.run, the job's before the workflow's */
 	struct job_env env[2];            /* the workflow's, the job's */
 	struct job_env outputs;
+	struct job_container container;
+	const struct job_container *services;
+	size_t nservices;
 	const char *const *runs_on; /* the labels it asks for */
 	size_t nruns_on;
 	const struct job_run *runs;

@@ -45,4 +45,8 @@ int workflow_take_steps(struct workflow_reading *r, const struct yaml_node *list
 			const struct job_run **ret, size_t *ret_n)
 	__attribute__((nonnull, warn_unused_result));
 
+/* `container:` of the job, and its `services:`. */
+int workflow_take_containers(struct workflow_reading *r, const struct yaml_node *job)
+	__attribute__((nonnull, warn_unused_result));
+
 #endif

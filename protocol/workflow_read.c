@@ -9,7 +9,6 @@ enum { MINUTES_MAX = 30 * 24 * 60 };
 
 static const struct workflow_refused job_keys[] = {
 	{ "uses", "`uses:` of a job (a reusable workflow) is not supported yet" },
-	{ "services", "`services:` are not supported yet" },
 };
 
 /* --- the job ------------------------------------------------------------------------------------ */
@@ -67,33 +66,6 @@ static int take_runs_on(struct workflow_reading *r, const struct yaml_node *job)
 	return 0;
 }
 
-static const struct workflow_refused container_keys[] = {
-	{ "credentials", "`credentials:` of a container are not supported yet" },
-	{ "env", "`env:` of a container is not supported yet" },
-	{ "ports", "`ports:` of a container are not supported yet" },
-	{ "volumes", "`volumes:` of a container are not supported yet" },
-	{ "options", "`options:` of a container are not supported yet" },
-};
-
-/* An image, or a mapping with one. */
-static int take_container(struct workflow_reading *r, const struct yaml_node *job, const char **ret)
-{
-	const struct yaml_node *v = workflow_member(job, "container");
-	const struct yaml_node *image = v && v->kind == YAML_MAP ? workflow_member(v, "image") : v;
-	*ret = "";
-	if (!v)
-		return 0;
-	if (!image || image->kind >= YAML_LIST)
-		return workflow_fail(r, v, "container is expected to name an image");
-	*ret = str_starts(image->text, "docker://") ? image->text + strlen("docker://")
-						    : image->text;
-	if (strchr(image->text, '$'))
-		return workflow_refuse(r, image,
-				       "an expression in `container:` is not supported yet");
-	return workflow_refuse_keys(r, v, container_keys,
-				    sizeof container_keys / sizeof *container_keys);
-}
-
 static int take_steps(struct workflow_reading *r, const struct yaml_node *job)
 {
 	const struct yaml_node *v = workflow_member(job, "steps");
@@ -145,10 +117,9 @@ int workflow_read(const char *text, size_t n, struct arena *a, struct workflow_r
 		return -1;
 	const struct yaml_node *job = pair->value;
 	struct job_text name;
-	const char *image;
 	unsigned timeout_s;
 	if (workflow_take_text(&r, job, "name", &name) < 0 || take_job(&r, root, job) < 0 ||
-	    take_timeout(&r, job, &timeout_s) < 0 || take_container(&r, job, &image) < 0 ||
+	    take_timeout(&r, job, &timeout_s) < 0 || workflow_take_containers(&r, job) < 0 ||
 	    take_steps(&r, job) < 0)
 		return -1;
 	r.w->refusal = r.refusal;
@@ -157,7 +128,6 @@ int workflow_read(const char *text, size_t n, struct arena *a, struct workflow_r
 		.workflow = r.w,
 		.key = pair->key->text,
 		.name = *name.text ? name.text : pair->key->text,
-		.image = image,
 		.timeout_s = timeout_s,
 		.strategy = workflow_member(job, "strategy"),
 	};

@@ -10,7 +10,6 @@
 struct workflow_read {
 	struct job_workflow *workflow;
 	const char *key, *name; /* of the job; name: as it is shown */
-	const char *image;      /* container: its image; "" none */
 	unsigned timeout_s;     /* timeout-minutes; 0 none */
 	const struct yaml_node *strategy;
 };

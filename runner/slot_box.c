@@ -267,7 +267,7 @@ static int fill_order(struct slot *s, const struct gate_sandbox *want, struct er
 	*fds = fd_take(&actions);
 	if (fill(s, &s->order->spec, want, e) < 0)
 		return -1;
-	const struct slot_image image = { want->layers, want->user, 0 };
+	const struct slot_image image = { want->layers, want->user, want->folders, 0 };
 	return want->layers[0] ? slot_image_fill(s, &image, e) : 0;
 }
 

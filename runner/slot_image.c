@@ -89,6 +89,22 @@ bool slot_image_has_box(int dir)
 	return false;
 }
 
+/* A directory a line. */
+static int add_folders(struct sandbox_spec *spec, const char *lines, struct err *e)
+{
+	while (*lines) {
+		char path[SANDBOX_PATH];
+		size_t n = strcspn(lines, "\n");
+		if (n >= sizeof path)
+			return err_set(e, EINVAL, "volume \"%.80s…\" is too long", lines);
+		snprintf(path, sizeof path, "%.*s", (int)n, lines);
+		if (!sandbox_spec_mount(spec, SANDBOX_FOLDER, path, 0, e))
+			return -1;
+		lines += n + (lines[n] == '\n');
+	}
+	return 0;
+}
+
 int slot_image_fill(struct slot *s, const struct slot_image *want, struct err *e)
 {
 	struct sandbox_spec *spec = &s->order->spec;
@@ -101,7 +117,7 @@ int slot_image_fill(struct slot *s, const struct slot_image *want, struct err *e
 		at++;
 	if (strlen(want->user) >= sizeof i->user)
 		return err_set(e, EINVAL, "image: user \"%.40s…\" is too long", want->user);
-	if (take_layers(s, want->layers, i, e) < 0)
+	if (take_layers(s, want->layers, i, e) < 0 || add_folders(spec, want->folders, e) < 0)
 		return -1;
 	snprintf(i->user, sizeof i->user, "%s", want->user);
 	priv_map_image(&s->host->priv, spec);

@@ -14,10 +14,10 @@ int slot_image_puller_fds(struct slot *s, int ret[3], struct err *e)
 int slot_image_unpacker_fds(struct slot *s, int ret[2], struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
-/* What an order wants for a root: layers and user as in struct gate_sandbox; number 0 is the job's, its
+/* What an order wants for a root: layers, user and folders as in struct gate_sandbox; number 0 is the job's, its
  * services' are 1 and on. */
 struct slot_image {
-	const char *layers, *user;
+	const char *layers, *user, *folders;
 	unsigned number;
 };
 

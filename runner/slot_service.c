@@ -17,7 +17,8 @@
 static int fill(struct slot *s, const struct gate_service *want, struct err *e)
 {
 	struct sandbox_spec *spec = &s->order->spec;
-	const struct slot_image image = { want->layers, want->user, s->services.n + 1 };
+	const struct slot_image image = { want->layers, want->user, want->folders,
+					  s->services.n + 1 };
 	snprintf(spec->aliases, sizeof spec->aliases, "%s", want->aliases);
 	if (spec->net != SANDBOX_NET_HOST) {
 		spec->net = SANDBOX_NET_JOIN;

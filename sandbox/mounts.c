@@ -105,11 +105,17 @@ static int own_outside(const struct setup *s, uint32_t i, struct err *e)
 	return own(s, s->trees[i], true, e);
 }
 
+/* Whether it has a source that is opened. */
+static bool has_source(const struct sandbox_mount *m)
+{
+	return m->kind == SANDBOX_BIND_FD || m->kind == SANDBOX_BIND_PATH;
+}
+
 int mounts_open_sources(struct setup *s, bool may_defer, struct err *e)
 {
 	for (uint32_t i = 0; i < s->spec->nmounts; i++) {
 		const struct sandbox_mount *m = &s->spec->mounts[i];
-		if (m->kind == SANDBOX_TMPFS || s->trees[i] >= 0)
+		if (!has_source(m) || s->trees[i] >= 0)
 			continue;
 		s->trees[i] = open_source(s, m, may_defer, e);
 		if (s->trees[i] < 0 && !(may_defer && (e->code == EPERM || e->code == EINVAL)))
@@ -123,7 +129,7 @@ int mounts_open_sources(struct setup *s, bool may_defer, struct err *e)
 bool mounts_all_open(const struct setup *s)
 {
 	for (uint32_t i = 0; i < s->spec->nmounts; i++)
-		if (s->spec->mounts[i].kind != SANDBOX_TMPFS && s->trees[i] < 0)
+		if (has_source(&s->spec->mounts[i]) && s->trees[i] < 0)
 			return false;
 	return true;
 }
@@ -210,9 +216,23 @@ static int tmpfs_new(const struct setup *s, const struct sandbox_mount *m, struc
 	return tree < 0 ? err_sys(e, "tmpfs") : tree;
 }
 
+/* A directory at its place, and nothing on it. */
+static int make_folder(const struct setup *s, const struct sandbox_mount *m, struct err *e)
+{
+	struct stat st;
+	autofd dir = mounts_target(s->root, m->target + 1, false, e);
+	if (dir < 0)
+		return -1;
+	if (fstat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
+		return err_set(e, ENOTDIR, "not a directory");
+	return m->flags & SANDBOX_OWN ? own(s, dir, false, e) : 0;
+}
+
 static int attach(struct setup *s, uint32_t i, struct err *e)
 {
 	const struct sandbox_mount *m = &s->spec->mounts[i];
+	if (m->kind == SANDBOX_FOLDER)
+		return make_folder(s, m, e);
 	if (m->kind == SANDBOX_TMPFS)
 		s->trees[i] = tmpfs_new(s, m, e);
 	struct stat st;

@@ -144,11 +144,12 @@ static int check_names(const struct sandbox_spec *s, struct err *e)
 /* What each kind of mount asks of its fields. */
 static bool mount_source_ok(const struct sandbox_mount *m, size_t nfds)
 {
-	if (m->kind == SANDBOX_BIND_FD)
-		return m->fd < nfds && m->source[0] == '\0' && m->size == 0;
-	if (m->kind == SANDBOX_BIND_PATH)
-		return path_is_normal(m->source) && m->fd == 0 && m->size == 0;
-	return m->source[0] == '\0' && m->fd == 0 && m->size >= TMP_MIN && m->size <= INT64_MAX;
+	bool size_ok = m->kind == SANDBOX_TMPFS ? m->size >= TMP_MIN && m->size <= INT64_MAX
+						: m->size == 0;
+	bool fd_ok = m->kind == SANDBOX_BIND_FD ? m->fd < nfds : m->fd == 0;
+	bool path_ok = m->kind == SANDBOX_BIND_PATH ? path_is_normal(m->source)
+						    : m->source[0] == '\0';
+	return size_ok && fd_ok && path_ok;
 }
 
 static int check_mount(const struct sandbox_mount *m, size_t nfds, struct err *e)
@@ -170,9 +171,12 @@ static int check_mounts(const struct sandbox_spec *s, size_t nfds, struct err *e
 {
 	if (s->nmounts > SANDBOX_MOUNTS)
 		return err_set(e, EINVAL, "%u mounts", s->nmounts);
-	for (uint32_t i = 0; i < s->nmounts; i++)
+	for (uint32_t i = 0; i < s->nmounts; i++) {
 		if (check_mount(&s->mounts[i], nfds, e) < 0)
 			return err_wrap(e, "mount %u", i);
+		if (s->mounts[i].kind == SANDBOX_FOLDER && s->image.nlayers == 0)
+			return err_set(e, EINVAL, "mount %u: a folder without an image", i);
+	}
 	if (!text_ok(s->home, sizeof s->home) || !sandbox_path_ok(s->home))
 		return err_set(e, EINVAL, "home: not a place for a mount");
 	if (!text_ok(s->work, sizeof s->work) || !sandbox_path_ok(s->work))

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 enum {
-	SANDBOX_SPEC_VERSION = 3,
+	SANDBOX_SPEC_VERSION = 4,
 	SANDBOX_JOB_ID = 1000, /* the job's uid and gid on the host's file system */
 	SANDBOX_MAPS = 4,
 	SANDBOX_MOUNTS = 32,
@@ -44,6 +44,7 @@ enum sandbox_mount_kind {
 	SANDBOX_BIND_FD,   /* what fds[fd] is, with all that is mounted below it */
 	SANDBOX_BIND_PATH, /* an operator's host path: source */
 	SANDBOX_TMPFS,     /* an empty one of size bytes, owned by the job */
+	SANDBOX_FOLDER, /* a directory of the image itself, made if it is absent: nothing is mounted */
 	SANDBOX_MOUNT_KINDS
 };
 

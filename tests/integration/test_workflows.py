@@ -15,11 +15,11 @@ from tests.forge.gitea_tasks import Task
 class Home:
     """A server with a runner."""
 
-    def __init__(self, gitea: Gitea, courser: Courser) -> None:
+    def __init__(self, gitea: Gitea, courser: Courser, **runner: Any) -> None:
         self.gitea, self.courser = gitea, courser
         token = courser.write("tok", gitea.add_runner(["linux"]).credentials)
         courser.run(courser.write_config(concurrent=2, listen_address="", check_interval="100ms", runners=[
-            {"name": "r", "forge": "gitea", "url": gitea.url, "token_file": str(token), "labels": ["linux"]}]))
+            {"name": "r", "forge": "gitea", "url": gitea.url, "token_file": str(token), "labels": ["linux"], **runner}]))
 
     def job(self, body: str, result: str = "SUCCESS", **how: Any) -> Task:
         """A job of which body is all but runs-on, four spaces deep, and its end."""

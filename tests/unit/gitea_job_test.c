@@ -108,13 +108,13 @@ START_TEST(labels_and_an_image)
 		0);
 	ck_assert_uint_eq(work.workflow->nruns_on, 2);
 	ck_assert_str_eq(work.workflow->runs_on[1], "y");
-	ck_assert_str_eq(work.image, "debian:12");
+	ck_assert_str_eq(work.workflow->container.image.text, "docker://debian:12");
 	ck_assert_int_eq(
 		reads("jobs: {a: {runs-on: x, container: {image: a/b}, steps: [{run: x}]}}"), 0);
 	ck_assert_str_eq(work.workflow->runs_on[0], "x");
-	ck_assert_str_eq(work.image, "a/b");
+	ck_assert_str_eq(work.workflow->container.image.text, "a/b");
 	ck_assert_int_eq(reads("jobs: {a: {container: '', steps: [{run: x}]}}"), 0);
-	ck_assert_str_eq(work.image, "");
+	ck_assert_str_eq(work.workflow->container.image.text, "");
 	ck_assert_uint_eq(work.workflow->nruns_on, 0);
 }
 END_TEST
@@ -140,12 +140,8 @@ struct bad_row {
 };
 
 static const struct bad_row refused[] = {
-	{ "jobs: {a: {container: {image: debian, env: {A: b}}, steps: [{run: x}]}}",
-	  "line 1, column 44: `env:` of a container is not supported yet" },
-	{ "jobs: {a: {container: '${{ matrix.x }}', steps: [{run: x}]}}",
-	  "line 1, column 23: an expression in `container:` is not supported yet" },
-	{ "jobs: {a: {services: {db: {image: x}}, steps: [{run: x}]}}",
-	  "line 1, column 22: `services:` are not supported yet" },
+	{ "jobs: {a: {services: '${{ fromJSON(1) }}', steps: [{run: x}]}}",
+	  "line 1, column 22: `services:` is expected to be a mapping" },
 	{ "jobs: {a: {uses: ./.gitea/workflows/b.yml}}",
 	  "line 1, column 18: `uses:` of a job (a reusable workflow) is not supported yet" },
 };

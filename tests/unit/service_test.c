@@ -21,7 +21,8 @@ static const struct name_row names[] = {
 	{ "x", "a/b, .c, -d, e_f", "", "x e_f", 3 },
 	{ "oci:/srv/images/redis:7", "", "", "redis", 0 },
 	{ "oci:/srv/images/redis", "", "", "redis", 0 },
-	{ "", "", "", "", 2 },
+	{ "", "", "", "", 0 },
+	{ "", "db other", "", "db other", 0 },
 };
 
 START_TEST(names_of_a_service)

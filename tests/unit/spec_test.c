@@ -245,6 +245,15 @@ START_TEST(mounts_that_must_not_be)
 	s.mounts[0].flags = 16;
 	refused(&s, 0, "flags");
 	s.mounts[0].flags = 0;
+	s.mounts[0].kind = SANDBOX_FOLDER;
+	refused(&s, 0, "source");
+	s.mounts[0].size = 0;
+	refused(&s, 0, "a folder without an image");
+	s.image.nlayers = 1;
+	s.image.upper_fd = -1;
+	s.image.layers_fd = 0;
+	accepted(&s, 1);
+	s.image.nlayers = 0;
 	s.mounts[0].kind = SANDBOX_MOUNT_KINDS;
 	refused(&s, 0, "kind");
 	s = good();
