@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MSG_MAX = 60 << 10, MSG_FDS = 8 };
+enum { MSG_MAX = 60 << 10, MSG_FDS = 20 };
 
 struct msg {
 	uint32_t type;
