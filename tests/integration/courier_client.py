@@ -26,7 +26,7 @@ LAYOUTS = {
                    "key_file:str proxy:str no_proxy:str description:str tags:str maintenance_note:str "
                    "access_level:str run_untagged:u32 locked:u32 paused:u32 maximum_timeout:u32 forge:str labels:str ephemeral:u32"),
     "JOB": (32, "cookie:u64 idx:u32 job_id:u64 project_id:u64 project_path:str token:str reasons:str "
-                "protected_ref:u32 timeout_s:u32 debug_trace:u32 payload:fd"),
+                "protected_ref:u32 from_fork:u32 timeout_s:u32 debug_trace:u32 payload:fd"),
     "ACCEPTED": (33, "cookie:u64"),
     "DROPPED": (34, "cookie:u64 why:str"),
     "CANCEL": (35, "cookie:u64 graceful:u32"),
