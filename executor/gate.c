@@ -69,6 +69,7 @@ void gate_put_service(struct msg *m, const struct gate_service *s)
 	msg_put_str(m, s->user);
 	msg_put_str(m, s->aliases);
 	msg_put_str(m, s->folders);
+	msg_put_u32(m, s->action);
 }
 
 void gate_get_service(struct msg *m, struct gate_service *ret)
@@ -77,6 +78,7 @@ void gate_get_service(struct msg *m, struct gate_service *ret)
 	ret->user = msg_get_str(m);
 	ret->aliases = msg_get_str(m);
 	ret->folders = msg_get_str(m);
+	ret->action = msg_get_u32(m);
 }
 
 void gate_get_sandbox(struct msg *m, struct gate_sandbox *ret)

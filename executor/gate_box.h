@@ -27,11 +27,22 @@ struct gate_sandbox {
 	const char *folders; /* of an image: directories that are there, a line each */
 };
 
-enum { GATE_SERVICES = 16 }; /* of a job, at the most */
+enum {
+	GATE_SERVICES = 16, /* of a job, at the most; that run at a time */
+	GATE_BOXES = 256,   /* that a job may have, one after the other */
+};
+
+/* Where the sandbox of an action that is an image has what is the job's: its tree; directories that are empty. */
+#define GATE_ACTION_TREE "/github/workspace"
+#define GATE_ACTION_FILES "/github/file_commands"
+#define GATE_ACTION_EVENT "/github/workflow"
+#define GATE_ACTION_HOME "/github/home"
+#define GATE_ACTION_TEMP "/github/runner_temp"
 
 /* A sandbox beside the job's, in its network. */
 struct gate_service {
 	const char *layers, *user, *aliases, *folders; /* as above */
+	uint32_t action; /* 1: it is an action's, with the directories above */
 };
 
 void gate_put_sandbox(struct msg *m, const struct gate_sandbox *s) __attribute__((nonnull));

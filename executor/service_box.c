@@ -124,17 +124,7 @@ static int ask(struct service_box *s, struct err *e)
 		.aliases = w->services.aliases,
 		.folders = worker_folders(w, s->how, e),
 	};
-	automsg m;
-	msg_init(&m, GATE_SERVICE);
-	if (!g.layers || !g.folders)
-		return -1;
-	gate_put_service(&m, &g);
-	if (worker_ask(w, &m, e) < 0)
-		return -1;
-	s->init = msg_get_fd(&w->reply);
-	s->pidfd = msg_get_fd(&w->reply);
-	(void)msg_get_str(&w->reply); /* what degrades is what degrades for the job */
-	if (msg_end(&w->reply, e) < 0)
+	if (!g.layers || !g.folders || worker_box_beside(w, &g, &s->init, &s->pidfd, e) < 0)
 		return -1;
 	s->control = (struct source){ .fd = s->init, .ready = control_ready };
 	return loop_watch(w->loop, &s->control, EPOLLIN, e);
@@ -208,24 +198,6 @@ static void take_ports(struct service_box *s, const struct buf *env)
 		}
 }
 
-/* As docker does it: an entrypoint of the job's own is not given the image's command. */
-static int command(const struct service_box *s, const char *argv[SANDBOX_ARGS + 1], struct err *e)
-{
-	const struct job_image *asked = s->image.asked;
-	const struct image_record *r = s->image.record;
-	const char *const *words = asked->ncommand ? asked->command : r->command;
-	size_t n = asked->ncommand ? asked->ncommand : asked->has_entrypoint ? 0 : r->ncommand;
-	size_t at = worker_image_entrypoint(&s->image, argv);
-	if (at + n == 0)
-		return err_set(e, EINVAL, "neither the image nor the job names a command");
-	if (at + n > SANDBOX_ARGS)
-		return err_set(e, E2BIG, "its command has %zu words", at + n);
-	for (size_t i = 0; i < n; i++)
-		argv[at++] = words[i];
-	argv[at] = NULL;
-	return 0;
-}
-
 static int open_output(struct service_box *s, int *ret_write, struct err *e)
 {
 	int ends[2];
@@ -255,7 +227,8 @@ static int run(struct service_box *s, struct buf *env, struct err *e)
 	autofd out = -1;
 	s->cwd = *own ? own : r->workdir[0] ? r->workdir : "/";
 	s->environ = fd_sealed("environ", env->p, env->len, e);
-	if (s->environ < 0 || command(s, argv, e) < 0 || open_output(s, &out, e) < 0)
+	if (s->environ < 0 || worker_image_command(&s->image, argv, e) < 0 ||
+	    open_output(s, &out, e) < 0)
 		return -1;
 	const struct sandbox_run go = {
 		.id = ID,

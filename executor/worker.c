@@ -19,7 +19,12 @@ static int setup(struct worker *w, const struct forge_job *const *forges, struct
 		.phase = PHASE_PREPARE,
 		.charged = PHASE_PREPARE,
 		.phase_since_ms = clock_ms(),
-		.box = { .init = -1, .pidfd = -1, .src = { .fd = -1 }, .opened = { .fd = -1 } },
+		.box = { .init = -1,
+			 .pidfd = -1,
+			 .src = { .fd = -1 },
+			 .opened = { .fd = -1 },
+			 .image = &w->image,
+			 .files_dir = "" },
 		.services = { .aliases = "", .remarks = "" },
 		.image = { .name = "", .platform = "", .user = "", .hold = -1 },
 		.keeper = -1,
@@ -29,6 +34,7 @@ static int setup(struct worker *w, const struct forge_job *const *forges, struct
 		.project_dir = "",
 		.files_dir = "",
 	};
+	w->here = &w->box;
 	usage_init(&w->box.usage);
 	w->loop = loop_new(e);
 	if (!w->loop || worker_gate_init(w, e) < 0)

@@ -51,7 +51,7 @@ struct worker {
 	struct timer deadline, preparation;
 	struct timer orphan; /* the supervisor went before the job could begin */
 
-	struct worker_box box;
+	struct worker_box box, *here; /* here: that of the step under way */
 	struct worker_image image;
 	struct worker_services services;
 	const char *warnings;                /* about the job's settings, a line each */

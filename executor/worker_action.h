@@ -58,11 +58,17 @@ action_run worker_checkout;
 /* The table (worker_builtin.c), ended by a row without a name. */
 extern const struct action_builtin action_builtins[];
 
-/* Run the action in the directory path beneath root ("" itself), as it is seen within: by its action.yml. */
-int worker_action_at(struct action_step *a, const char *root, const char *path, struct err *e)
+/* Run the action that the step uses, which is below root as it is seen within: by its action.yml. */
+int worker_action_at(struct action_step *a, const char *root, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 /* … of the workspace. */
 action_run worker_action_local;
+/* docker://image (worker_flow_call.c). */
+action_run worker_action_image;
+/* What can be known before the first step of the action u, which is below root: that it cannot be run, or that its
+ * image is here. What else is wrong is said when its step is reached. */
+int worker_action_prepare(struct worker *w, const struct uses *u, const char *root, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
 
 /* Before the first step: the verdict is set (-1) if a step uses what there is not. */
 int worker_uses_check(struct worker *w) __attribute__((nonnull, warn_unused_result));
@@ -73,7 +79,7 @@ int worker_uses_prepare(struct worker *w) __attribute__((nonnull, warn_unused_re
 /* What the action of a step does before the first one, if anything. */
 int worker_uses_pre(struct action_step *s, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
-int worker_action_pre(struct action_step *a, const char *root, const char *path, struct err *e)
+int worker_action_pre(struct action_step *a, const char *root, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 
 /* Whose fault an error of that code is (executor/worker_remote.h). */

@@ -197,17 +197,46 @@ int worker_box_ask(struct worker *w, struct err *e)
 	return worker_ask_send(w, &m, e);
 }
 
-static int wait_flag(struct worker *w, const bool *flag, enum stop until, struct err *e)
+static int wait_flag(struct worker *w, const struct worker_box *b, const bool *flag, struct err *e)
 {
 	while (!*flag) {
-		if (w->box.dead)
+		if (b->dead)
 			return err_set(e, EPIPE, "sandbox: its init has ended");
-		if (w->stop >= until)
+		if (w->stop >= w->until)
 			return err_set(e, ECANCELED, "the job is to end");
 		if (loop_once(w->loop, e) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+int worker_box_begin(struct worker *w, struct worker_box *b, struct err *e)
+{
+	const struct usage *u = &b->usage;
+	b->loop = w->loop;
+	b->refused.fd = b->opened.fd = -1;
+	b->src = (struct source){ .fd = b->init, .ready = init_ready };
+	if (loop_watch(w->loop, &b->src, EPOLLIN, e) < 0)
+		return -1;
+	if (u->memory_max && !usage_by_cgroup(u) &&
+	    sandbox_init_watch(b->init, u->memory_max, e) < 0)
+		return -1;
+	return wait_flag(w, b, &b->ready, e);
+}
+
+/* What degrades in it is what degrades for the job. */
+int worker_box_beside(struct worker *w, const struct gate_service *g, int *ret_init, int *ret_pidfd,
+		      struct err *e)
+{
+	automsg m;
+	msg_init(&m, GATE_SERVICE);
+	gate_put_service(&m, g);
+	if (worker_ask(w, &m, e) < 0)
+		return -1;
+	*ret_init = msg_get_fd(&w->reply);
+	*ret_pidfd = msg_get_fd(&w->reply);
+	(void)msg_get_str(&w->reply);
+	return msg_end(&w->reply, e);
 }
 
 int worker_box_open(struct worker *w, struct err *e)
@@ -228,38 +257,33 @@ int worker_box_open(struct worker *w, struct err *e)
 	if (w->box_notes[0] &&
 	    journal_event(&w->journal, e, "note", "text", w->box_notes, NULL) < 0)
 		return -1;
-	b->loop = w->loop;
-	b->refused.fd = -1;
-	b->src = (struct source){ .fd = b->init, .ready = init_ready };
-	if (loop_watch(w->loop, &b->src, EPOLLIN, e) < 0)
-		return -1;
-	if (b->usage.memory_max && !usage_by_cgroup(&b->usage) &&
-	    sandbox_init_watch(b->init, b->usage.memory_max, e) < 0)
-		return -1;
-	return wait_flag(w, &b->ready, STOP_CANCEL, e);
+	b->files_dir = w->files_dir;
+	return worker_box_begin(w, b, e);
 }
 
 int worker_box_file(struct worker *w, const char *name, const void *p, size_t n, struct err *e)
 {
 	autofd fd = fd_sealed("file", p, n,
 			      e); /* the variable's name may be longer than one of those */
-	if (fd < 0 || sandbox_init_file(w->box.init, w->files_dir, name, fd, e) < 0)
+	struct worker_box *b = w->here;
+	if (fd < 0 || sandbox_init_file(b->init, b->files_dir, name, fd, e) < 0)
 		return err_wrap(e, "file variable %s", name);
-	w->box.files++;
+	b->files++;
 	return 0;
 }
 
 int worker_box_files_wait(struct worker *w, struct err *e)
 {
-	while (w->box.files && !w->box.dead && !w->box.error[0]) {
+	struct worker_box *b = w->here;
+	while (b->files && !b->dead && !b->error[0]) {
 		if (w->stop >= w->until)
 			return err_set(e, ECANCELED, "the job is to end");
 		if (loop_once(w->loop, e) < 0)
 			return -1;
 	}
-	if (w->box.error[0])
-		return err_set(e, EIO, "%s", w->box.error);
-	return w->box.dead ? err_set(e, EPIPE, "sandbox: its init has ended") : 0;
+	if (b->error[0])
+		return err_set(e, EIO, "%s", b->error);
+	return b->dead ? err_set(e, EPIPE, "sandbox: its init has ended") : 0;
 }
 
 /* Nothing but init is heard: this is called while output is read. */
@@ -279,7 +303,7 @@ static int hear_opened(struct worker_box *b, struct err *e)
 int worker_box_read(struct worker *w, const char *dir, const char *path, struct buf *out,
 		    struct err *e)
 {
-	struct worker_box *b = &w->box;
+	struct worker_box *b = w->here;
 	struct stat st;
 	b->opened.answered = false;
 	b->opened.fd = -1;
@@ -298,7 +322,7 @@ int worker_box_read(struct worker *w, const char *dir, const char *path, struct 
 int worker_box_copy(struct worker *w, struct err *e)
 {
 	if (sandbox_init_copy(w->box.init, GATE_SNAPSHOT_AT, w->project_dir, e) < 0 ||
-	    wait_flag(w, &w->box.copied, STOP_CANCEL, e) < 0)
+	    wait_flag(w, &w->box, &w->box.copied, e) < 0)
 		return -1;
 	return w->box.copy_error[0] ? err_set(e, EIO, "%s", w->box.copy_error) : 0;
 }
@@ -411,6 +435,19 @@ static bool wait_gone(int pidfd)
 	return poll(&p, 1, END_MS) == 1;
 }
 
+void worker_box_end(struct worker *w, struct worker_box *b)
+{
+	stop_listening(b);
+	if (b->src.fd >= 0)
+		loop_unwatch(w->loop, &b->src);
+	fd_close(&b->init);
+	b->src.fd = -1;
+	b->dead = false;
+	if (b->pidfd >= 0 && !wait_gone(b->pidfd))
+		log_error("the sandbox did not end", NULL);
+	fd_close(&b->pidfd);
+}
+
 void worker_box_close(struct worker *w)
 {
 	struct worker_box *b = &w->box;
@@ -419,12 +456,5 @@ void worker_box_close(struct worker *w)
 	b->event = NULL;
 	measure(w);
 	wipe(w);
-	stop_listening(b);
-	loop_unwatch(w->loop, &b->src);
-	fd_close(&b->init);
-	b->src.fd = -1;
-	b->dead = false;
-	if (b->pidfd >= 0 && !wait_gone(b->pidfd))
-		log_error("the sandbox did not end", NULL);
-	fd_close(&b->pidfd);
+	worker_box_end(w, b);
 }

@@ -4,15 +4,19 @@
 
 #include "base/loop.h"
 #include "executor/denials.h"
+#include "executor/gate_box.h"
 #include "executor/usage.h"
 #include "sandbox/sandbox.h"
 
 struct worker;
+struct worker_image;
 
 struct worker_box {
-	int init;              /* socket of courser-init, -1 none */
-	int pidfd;             /* of courser-init: readable when the sandbox is empty */
-	struct source src;     /* of init */
+	const struct worker_image *image; /* what it shows; its name is "" of the host's files */
+	const char *files_dir;            /* where init writes files, inside */
+	int init;                         /* socket of courser-init, -1 none */
+	int pidfd;                        /* of courser-init: readable when the sandbox is empty */
+	struct source src;                /* of init */
 	struct source refused; /* the listener of calls that are refused within; fd -1 none */
 	struct denials denials;
 	struct usage usage;
@@ -39,7 +43,16 @@ struct worker_box {
 int worker_box_ask(struct worker *w, struct err *e) __attribute__((nonnull, warn_unused_result));
 /* Wait for it. */
 int worker_box_open(struct worker *w, struct err *e) __attribute__((nonnull, warn_unused_result));
-/* Write a file variable. */
+/* The second half of that for any sandbox, whose init and pidfd are b's: it is ready then. -1: the caller ends it. */
+int worker_box_begin(struct worker *w, struct worker_box *b, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+/* Ask for one beside the job's: its init and the pidfd of it. */
+int worker_box_beside(struct worker *w, const struct gate_service *g, int *ret_init, int *ret_pidfd,
+		      struct err *e) __attribute__((nonnull, warn_unused_result));
+/* End everything in it and wait until it is empty. */
+void worker_box_end(struct worker *w, struct worker_box *b) __attribute__((nonnull));
+
+/* The next three are about the sandbox of the step under way. Write a file into its files_dir. */
 int worker_box_file(struct worker *w, const char *name, const void *p, size_t n, struct err *e)
 	__attribute__((nonnull, warn_unused_result));
 /* Wait until init has written them all. */

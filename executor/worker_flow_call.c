@@ -1,4 +1,5 @@
 /* An action that is there as files: its action.yml, its inputs, what runs it. All of it is the job's. */
+#include "executor/worker_flow_image.h"
 #include "executor/worker_flow_process.h"
 
 #include "base/str.h"
@@ -20,12 +21,11 @@ struct call {
 
 /* --- action.yml --------------------------------------------------------------------------------- */
 
-static int parse(struct flow_step *s, const struct buf *text, struct call *c, struct err *e)
+static int parse(struct worker *w, const struct buf *text, struct call *c, struct err *e)
 {
-	const struct forge_job *forge = s->f->w->forge;
-	if (!forge->action)
+	if (!w->forge->action)
 		return err_set(e, EOPNOTSUPP, "this server has no actions");
-	c->action = forge->action(buf_cstr(text), text->len, s->x->a, e);
+	c->action = w->forge->action(buf_cstr(text), text->len, &w->arena, e);
 	if (!c->action)
 		return err_wrap(e, "%s", c->place);
 	if (*c->action->refusal)
@@ -33,28 +33,42 @@ static int parse(struct flow_step *s, const struct buf *text, struct call *c, st
 	return 0;
 }
 
+/* There is no action.yml: with a Dockerfile it is an action all the same. */
+static int absent(struct worker *w, const struct uses *u, const char *root, const char *file,
+		  struct err *e)
+{
+	autobuf text = BUF(ACTION_MAX);
+	struct err none = { 0 };
+	if (worker_box_read(w, root, file, &text, &none) == 0)
+		return err_set(e, EOPNOTSUPP,
+			       "%s: an action that is built from a Dockerfile is not supported",
+			       u->text);
+	return err_set(e, ENOENT, "%s: there is no action.yml and no action.yaml", u->text);
+}
+
 /* The first of the names that is there. */
-static int read_action(struct flow_step *s, const char *root, const char *path, struct call *c,
+static int read_action(struct worker *w, const struct uses *u, const char *root, struct call *c,
 		       struct err *e)
 {
-	static const char *const names[] = { "action.yml", "action.yaml" };
-	const char *slash = *path ? "/" : "";
-	c->dir = arena_printf(s->x->a, e, "%s%s%s", root, slash, path);
-	for (size_t i = 0; c->dir && i < sizeof names / sizeof *names; i++) {
+	static const char *const names[] = { "action.yml", "action.yaml", "Dockerfile" };
+	const char *slash = *u->path ? "/" : "", *file = "";
+	size_t last = sizeof names / sizeof *names - 1;
+	c->dir = arena_printf(&w->arena, e, "%s%s%s", root, slash, u->path);
+	for (size_t i = 0; c->dir && i <= last; i++) {
 		autobuf text = BUF(ACTION_MAX);
-		const char *file = arena_printf(s->x->a, e, "%s%s%s", path, slash, names[i]);
-		c->place = arena_printf(s->x->a, e, "%s/%s", s->uses.text, names[i]);
+		file = arena_printf(&w->arena, e, "%s%s%s", u->path, slash, names[i]);
+		c->place = arena_printf(&w->arena, e, "%s/%s", u->text, names[i]);
 		if (!file || !c->place)
 			return -1;
 		err_clear(e);
-		if (worker_box_read(s->f->w, root, file, &text, e) == 0)
-			return parse(s, &text, c, e);
+		if (i == last)
+			return absent(w, u, root, file, e);
+		if (worker_box_read(w, root, file, &text, e) == 0)
+			return parse(w, &text, c, e);
 		if (e->code != ENOENT)
-			return err_wrap(e, "%s", s->uses.text);
+			return err_wrap(e, "%s", u->text);
 	}
-	return c->dir ? err_set(e, ENOENT, "%s: there is no action.yml and no action.yaml",
-				s->uses.text)
-		      : -1;
+	return -1;
 }
 
 /* --- inputs ------------------------------------------------------------------------------------- */
@@ -185,7 +199,7 @@ static int set_variables(struct flow_step *s, const struct call *c, struct err *
 	    (vars_set(s->vars, "GITHUB_ACTION_REPOSITORY", s->uses.repository, FLAGS, e) < 0 ||
 	     vars_set(s->vars, "GITHUB_ACTION_REF", s->uses.ref, FLAGS, e) < 0))
 		return -1;
-	return vars_set(s->vars, "GITHUB_ACTION_PATH", c->dir, FLAGS, e);
+	return *c->dir ? vars_set(s->vars, "GITHUB_ACTION_PATH", c->dir, FLAGS, e) : 0;
 }
 
 static int run_node(struct flow_step *s, const struct call *c, const char *file, struct err *e)
@@ -206,42 +220,125 @@ static int run_node(struct flow_step *s, const struct call *c, const char *file,
 	return flow_process(s, &cmd, e);
 }
 
-static int post_node(struct flow_step *s, void *arg, struct err *e)
+/* --- images ------------------------------------------------------------------------------------- */
+
+/* The contexts of the action's own texts. */
+static int enter(struct flow_step *s, const struct call *c, struct workflow *ret, struct err *e)
 {
-	const struct call *c = arg;
-	return run_node(s, c, c->action->post.text, e);
+	const struct workflow_entry by = { c->inputs, c->dir, c->place };
+	return workflow_enter(ret, s->x, &by, e);
 }
 
-static int main_node(struct flow_step *s, struct call *c, struct err *e)
+static int image_variables(struct flow_step *s, const void *arg, struct err *e)
 {
-	struct flow_post post = {
-		.condition = &c->action->post_if,
-		.place = c->place,
-		.run = post_node,
+	const struct call *c = arg;
+	struct workflow inner;
+	if (set_variables(s, c, e) < 0 || enter(s, c, &inner, e) < 0)
+		return -1;
+	for (size_t i = 0; i < c->action->env.n; i++) {
+		const struct job_pair *p = &c->action->env.pairs[i];
+		const char *value = workflow_text(&inner, &p->value, e);
+		if (!value || vars_set(s->vars, p->key, value, FLAGS, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What the step says outweighs what the action says. */
+static int take_entrypoint(struct flow_step *s, const struct call *c, struct words *w,
+			   struct err *e)
+{
+	struct workflow inner;
+	const char *text = given(s, "entrypoint");
+	if (text && *text)
+		return words_split(text, s->x->a, w, e);
+	if (enter(s, c, &inner, e) < 0)
+		return -1;
+	w->list[0] = workflow_text(&inner, &c->action->entrypoint, e);
+	w->n = w->list[0] && *w->list[0];
+	return w->list[0] ? 0 : -1;
+}
+
+static int take_args(struct flow_step *s, const struct call *c, struct words *w, struct err *e)
+{
+	struct workflow inner;
+	const char *text = given(s, "args");
+	if (text && *text)
+		return words_split(text, s->x->a, w, e);
+	if (c->action->nargs > w->max)
+		return err_set(e, E2BIG, "more than %zu args", w->max);
+	if (enter(s, c, &inner, e) < 0)
+		return -1;
+	for (size_t i = 0; i < c->action->nargs; i++) {
+		w->list[w->n] = workflow_text(&inner, &c->action->args[i], e);
+		if (!w->list[w->n++])
+			return -1;
+	}
+	return 0;
+}
+
+/* entrypoint "" the usual one, with its arguments. */
+static int run_image(struct flow_step *s, const struct call *c, const char *entrypoint,
+		     struct err *e)
+{
+	const char *first[SANDBOX_ARGS + 1] = { entrypoint }, *rest[SANDBOX_ARGS + 1] = { 0 };
+	struct err why = { 0 };
+	struct flow_image i = {
+		.name = c->action->image,
+		.entrypoint = { first, SANDBOX_ARGS, 1 },
+		.args = { rest, SANDBOX_ARGS, 0 },
+		.variables = image_variables,
 		.arg = c,
 	};
-	if (*c->action->post.text && flow_post_add(s, &post, e) < 0)
-		return -1;
-	return run_node(s, c, c->action->main.text, e);
+	if (!*entrypoint && (take_entrypoint(s, c, &i.entrypoint, &why) < 0 ||
+			     take_args(s, c, &i.args, &why) < 0)) {
+		flow_fail(s, ENDING_CONFIG, "%s", why.msg);
+		return 0;
+	}
+	return flow_image_run(s, &i, e);
 }
 
 /* ------------------------------------------------------------------------------------------------ */
 
-typedef int call_run(struct flow_step *s, struct call *c, struct err *e);
+/* run NULL: it is composite. Else it runs main, pre or post. */
+typedef int call_run(struct flow_step *s, const struct call *c, const char *what, struct err *e);
 
 static call_run *const kinds[] = {
-	[JOB_ACTION_NODE] = main_node,
-	[JOB_ACTION_COMPOSITE] = run_composite,
+	[JOB_ACTION_NODE] = run_node,
+	[JOB_ACTION_COMPOSITE] = NULL,
+	[JOB_ACTION_IMAGE] = run_image,
 };
 
-int worker_action_at(struct action_step *a, const char *root, const char *path, struct err *e)
+static int run_post(struct flow_step *s, void *arg, struct err *e)
+{
+	const struct call *c = arg;
+	return kinds[c->action->kind](s, c, c->action->post.text, e);
+}
+
+static int run_main(struct flow_step *s, struct call *c, struct err *e)
+{
+	struct flow_post post = {
+		.condition = &c->action->post_if,
+		.place = c->place,
+		.run = run_post,
+		.arg = c,
+	};
+	call_run *run = kinds[c->action->kind];
+	if (!run)
+		return run_composite(s, c, e);
+	if (*c->action->post.text && flow_post_add(s, &post, e) < 0)
+		return -1;
+	return run(s, c, c->action->main.text, e);
+}
+
+int worker_action_at(struct action_step *a, const char *root, struct err *e)
 {
 	struct flow_step *s = a->step;
 	struct err why = { 0 };
 	struct call *c = arena_new(s->x->a, struct call, e);
 	if (!c)
 		return -1;
-	if (read_action(s, root, path, c, &why) < 0 || take_inputs(s, c, &why) < 0) {
+	if (read_action(a->w, &s->uses, root, c, &why) < 0 || take_inputs(s, c, &why) < 0) {
 		if (why.code == EPIPE || why.code == ETIMEDOUT) {
 			*e = why;
 			return -1;
@@ -250,33 +347,63 @@ int worker_action_at(struct action_step *a, const char *root, const char *path, 
 			  why.msg);
 		return 0;
 	}
-	return kinds[c->action->kind](s, c, e);
+	return run_main(s, c, e);
 }
 
 /* What is wrong with the action is said when its step is reached. */
-int worker_action_pre(struct action_step *a, const char *root, const char *path, struct err *e)
+int worker_action_pre(struct action_step *a, const char *root, struct err *e)
 {
 	struct flow_step *s = a->step;
 	struct workflow scope = *s->x;
 	struct err why = { 0 };
 	bool go = true;
-	struct call c;
-	if (read_action(s, root, path, &c, &why) < 0 || c.action->kind != JOB_ACTION_NODE ||
-	    !*c.action->pre.text || take_inputs(s, &c, &why) < 0)
+	struct call *c = arena_new(s->x->a, struct call, e);
+	if (!c)
+		return -1;
+	if (read_action(a->w, &s->uses, root, c, &why) < 0 || !kinds[c->action->kind] ||
+	    !*c->action->pre.text || take_inputs(s, c, &why) < 0)
 		return 0;
-	scope.place = c.place;
-	if (*c.action->pre_if.text &&
-	    workflow_condition(&scope, &c.action->pre_if, &go, &why) < 0) {
+	scope.place = c->place;
+	if (*c->action->pre_if.text &&
+	    workflow_condition(&scope, &c->action->pre_if, &go, &why) < 0) {
 		flow_fail(s, ENDING_CONFIG, "%s", why.msg);
 		return 0;
 	}
 	if (!go)
 		return 0;
 	joblog_sayf(&s->f->w->log, SAY_PLAIN, "Pre %s", s->uses.text);
-	return run_node(s, &c, c.action->pre.text, e);
+	return kinds[c->action->kind](s, c, c->action->pre.text, e);
+}
+
+int worker_action_prepare(struct worker *w, const struct uses *u, const char *root, struct err *e)
+{
+	struct call c = { 0 };
+	struct err why = { 0 };
+	int r = read_action(w, u, root, &c, &why);
+	if (r == 0 && c.action->kind == JOB_ACTION_IMAGE)
+		return flow_image_get(w, c.action->image, e) ? 0 : -1;
+	if (r == 0 || why.code != EOPNOTSUPP)
+		return 0;
+	*e = why;
+	return -1;
+}
+
+/* An image is an action that says nothing about itself. */
+int worker_action_image(struct action_step *a, struct err *e)
+{
+	struct flow_step *s = a->step;
+	struct job_action *action = arena_new(s->x->a, struct job_action, e);
+	struct call *c = action ? arena_new(s->x->a, struct call, e) : NULL;
+	if (!c)
+		return -1;
+	action->kind = JOB_ACTION_IMAGE;
+	action->image = s->uses.image;
+	action->entrypoint.text = "";
+	*c = (struct call){ action, "", "", expr_object_new(s->x->a, e) };
+	return c->inputs ? run_image(s, c, "", e) : -1;
 }
 
 int worker_action_local(struct action_step *a, struct err *e)
 {
-	return worker_action_at(a, a->w->project_dir, a->uses.path, e);
+	return worker_action_at(a, a->w->project_dir, e);
 }

@@ -12,6 +12,7 @@ struct flow_command {
 	const char *suffix;      /* of the script's file: ".py", "" */
 	const char *cwd;
 	const char *hint; /* behind the words, when it could not be started; NULL none */
+	bool bare;        /* what GITHUB_PATH says is not for it */
 };
 /* 0: it ran or could not be started; see s->end. -1: the machine failed. */
 int flow_process(struct flow_step *s, const struct flow_command *c, struct err *e)

@@ -49,7 +49,7 @@ static void judge(struct flow_step *s, const struct worker_step *p)
 	s->end.stopped = p->stopped;
 	if (p->stopped)
 		return;
-	if (p->code && usage_out_of_memory(u))
+	if (p->code && (usage_out_of_memory(u) || usage_out_of_memory(&s->f->w->here->usage)))
 		flow_fail(s, ENDING_MEMORY, "Out of memory: more than the %llu MiB that it may use",
 			  (unsigned long long)(u->memory_max >> 20));
 	else if (p->timed_out)
@@ -81,7 +81,8 @@ int flow_process(struct flow_step *s, const struct flow_command *c, struct err *
 		out_of_time(s);
 		return 0;
 	}
-	if (flow_state_begin(s, e) < 0 || set_path(s, e) < 0 || vars_resolve(s->vars, e) < 0)
+	if (flow_state_begin(s, e) < 0 || (!c->bare && set_path(s, e) < 0) ||
+	    vars_resolve(s->vars, e) < 0)
 		return -1;
 	snprintf(name, sizeof name, "step_%u", s->f->serial);
 	struct worker_step p = {
@@ -180,7 +181,11 @@ int flow_script_run(struct flow_step *s, struct err *e)
 	if (!text)
 		return -1;
 	show(s, script.text, script.shell.shown);
-	struct flow_command c = { script.shell.argv, text, script.shell.suffix, script.directory,
-				  NULL };
+	struct flow_command c = {
+		.argv = script.shell.argv,
+		.script = text,
+		.suffix = script.shell.suffix,
+		.cwd = script.directory,
+	};
 	return flow_process(s, &c, e);
 }

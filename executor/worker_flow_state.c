@@ -117,7 +117,7 @@ static void name_of(const struct flow *f, const struct state_row *r, char *out)
 static int set_variables(struct flow_step *s, const struct state_row *r, const char *name,
 			 struct err *e)
 {
-	const char *path = arena_printf(s->x->a, e, "%s/%s", s->f->w->files_dir, name);
+	const char *path = arena_printf(s->x->a, e, "%s/%s", s->f->w->here->files_dir, name);
 	for (size_t i = 0; path && i < sizeof prefixes / sizeof *prefixes; i++) {
 		char key[NAME_BYTES];
 		snprintf(key, sizeof key, "%s%s", prefixes[i], r->name);
@@ -151,7 +151,7 @@ static int read_one(struct flow_step *s, const struct state_row *r, struct err *
 	struct err why = { 0 };
 	struct buf text = BUF(r->max);
 	name_of(s->f, r, name);
-	int ok = worker_box_read(s->f->w, s->f->w->files_dir, name, &text, &why);
+	int ok = worker_box_read(s->f->w, s->f->w->here->files_dir, name, &text, &why);
 	bool gone = ok < 0 && (why.code == EPIPE || why.code == ECANCELED);
 	if (ok == 0 && text.len)
 		ok = r->take(s, buf_cstr(&text), text.len, &why);

@@ -71,7 +71,7 @@ static struct vars *variables(struct flow_step *s, struct err *e)
 {
 	struct worker *w = s->f->w;
 	struct vars *v = vars_new(&w->arena, e);
-	bool image = w->image.name[0]; /* it brings its own login */
+	bool image = w->here->image->name[0]; /* it brings its own login */
 	const char *action = *s->job->id ? s->job->id
 					 : arena_printf(&w->arena, e, "__run_%u", s->f->serial + 1);
 	if (!v || !action || (!image && vars_login(v, e) < 0) ||

@@ -108,6 +108,8 @@ static void say_hello(struct worker *w)
 		msg_put_fd(&m, w->box.pidfd);
 	if (w->box.pidfd >= 0)
 		worker_services_hello(w, &m);
+	if (w->here != &w->box && w->here->pidfd >= 0 && m.nfds < MSG_FDS)
+		msg_put_fd(&m, w->here->pidfd);
 	if (msg_send(w->supervisor.fd, &m, &e) < 0)
 		log_warn("hello", "err", e.msg, NULL);
 }

@@ -322,23 +322,11 @@ static int choose(struct worker *w, const struct job_image *asked, struct polici
 	return p->n ? 0 : add_lines(p, standard, e);
 }
 
-static int fail(struct worker *w, enum ending ending, const struct err *e)
+static enum ending ending_of(enum image_fault fault)
 {
-	if (e->code == ECANCELED && w->stop)
-		worker_stop_verdict(w);
-	else
-		verdict_set(&w->verdict, ending, "%s", e->msg);
-	return -1;
-}
-
-static int fail_pull(struct worker *w, const struct image_talk *t, const struct err *e)
-{
-	enum ending ending = image_fault_passes(t->fault) ? ENDING_REGISTRY : ENDING_IMAGE;
-	if (t->fault >= IMAGE_DISK)
-		ending = ENDING_INFRA;
-	fail(w, ending, e);
-	verdict_evidence(&w->verdict, "image %s: %s", t->image->name, image_fault_name(t->fault));
-	return -1;
+	if (fault >= IMAGE_DISK)
+		return ENDING_INFRA;
+	return image_fault_passes(fault) ? ENDING_REGISTRY : ENDING_IMAGE;
 }
 
 static void say_policies(struct worker *w, const char *image, const struct policies *p)
@@ -352,37 +340,58 @@ static void say_policies(struct worker *w, const char *image, const struct polic
 	joblog_sayf(&w->log, SAY_PLAIN, "Using image %s, pull policy [%s] ...", image, text);
 }
 
-static int try_all(struct worker *w, struct worker_image *i, const struct policies *p)
+static int try_all(struct worker *w, struct worker_image *i, const struct policies *p,
+		   struct err *e)
 {
 	for (size_t k = 0; k < p->n; k++) {
 		struct image_talk t = { .w = w, .image = i, .sock = -1, .fault = IMAGE_INTERNAL };
-		struct err e = { 0 };
-		if (tries[p->list[k]](&t, &e) == 0)
+		err_clear(e);
+		if (tries[p->list[k]](&t, e) == 0)
 			return 0;
-		if (k + 1 == p->n || e.code == ECANCELED)
-			return fail_pull(w, &t, &e);
+		i->fault = t.fault;
+		if (k + 1 == p->n || e->code == ECANCELED)
+			return -1;
 		joblog_sayf(&w->log, SAY_WARNING,
 			    "WARNING: with pull policy %s: %s; trying the next one",
-			    policy_names[p->list[k]], e.msg);
+			    policy_names[p->list[k]], e->msg);
 	}
 	return -1;
+}
+
+int worker_image_have(struct worker *w, struct worker_image *i, enum ending *ret, struct err *e)
+{
+	struct policies p = { .n = 0 };
+	*ret = ENDING_CONFIG;
+	i->fault = IMAGE_FAULTS;
+	if (choose(w, i->asked, &p, e) < 0)
+		return -1;
+	say_policies(w, i->name, &p);
+	if (try_all(w, i, &p, e) < 0) {
+		*ret = ending_of(i->fault);
+		return -1;
+	}
+	*ret = ENDING_INFRA;
+	struct image_record *r = arena_new(&w->arena, struct image_record, e);
+	if (!r || load(w, i->hold, r, e) < 0)
+		return -1;
+	i->record = r;
+	joblog_sayf(&w->log, SAY_PLAIN, "Using image sha256:%s for %s ...", r->digest, i->name);
+	return 0;
 }
 
 int worker_image_get(struct worker *w, struct worker_image *i)
 {
 	struct err e = { 0 };
-	struct policies p = { .n = 0 };
-	if (choose(w, i->asked, &p, &e) < 0)
-		return fail(w, ENDING_CONFIG, &e);
-	say_policies(w, i->name, &p);
-	if (try_all(w, i, &p) < 0)
-		return -1;
-	struct image_record *r = arena_new(&w->arena, struct image_record, &e);
-	if (!r || load(w, i->hold, r, &e) < 0)
-		return fail(w, ENDING_INFRA, &e);
-	i->record = r;
-	joblog_sayf(&w->log, SAY_PLAIN, "Using image sha256:%s for %s ...", r->digest, i->name);
-	return 0;
+	enum ending ending;
+	if (worker_image_have(w, i, &ending, &e) == 0)
+		return 0;
+	if (e.code == ECANCELED && w->stop)
+		worker_stop_verdict(w);
+	else
+		verdict_set(&w->verdict, ending, "%s", e.msg);
+	if (i->fault != IMAGE_FAULTS)
+		verdict_evidence(&w->verdict, "image %s: %s", i->name, image_fault_name(i->fault));
+	return -1;
 }
 
 /* --- its steps ----------------------------------------------------------------------------------- */
@@ -432,7 +441,8 @@ int worker_image_environ(const struct worker_image *i, const struct vars *vars, 
 
 int worker_environ(const struct worker *w, const struct vars *vars, struct buf *out, struct err *e)
 {
-	return worker_image_environ(&w->image, vars, out, e) < 0 ? -1 : vars_environ(vars, out, e);
+	return worker_image_environ(w->here->image, vars, out, e) < 0 ? -1
+								      : vars_environ(vars, out, e);
 }
 
 /* The first that is there; $0 is the script. */
@@ -450,6 +460,24 @@ size_t worker_image_entrypoint(const struct worker_image *i, const char **argv)
 		if ((k || words[k][0]) && at++ < SANDBOX_ARGS)
 			argv[at - 1] = words[k];
 	return at;
+}
+
+int worker_image_command(const struct worker_image *i, const char *argv[SANDBOX_ARGS + 1],
+			 struct err *e)
+{
+	const struct job_image *asked = i->asked;
+	const struct image_record *r = i->record;
+	const char *const *words = asked->ncommand ? asked->command : r->command;
+	size_t n = asked->ncommand ? asked->ncommand : asked->has_entrypoint ? 0 : r->ncommand;
+	size_t at = worker_image_entrypoint(i, argv);
+	if (at + n == 0)
+		return err_set(e, EINVAL, "neither the image nor the job names a command");
+	if (at + n > SANDBOX_ARGS)
+		return err_set(e, E2BIG, "its command has %zu words", at + n);
+	for (size_t k = 0; k < n; k++)
+		argv[at++] = words[k];
+	argv[at] = NULL;
+	return 0;
 }
 
 int worker_command(const struct worker *w, const char *path, const char *argv[SANDBOX_ARGS + 1],

@@ -3,6 +3,7 @@
 #define EXECUTOR_WORKER_IMAGE_H
 
 #include "executor/image.h"
+#include "executor/verdict.h"
 #include "protocol/job.h"
 #include "sandbox/sandbox.h"
 
@@ -16,6 +17,7 @@ struct worker_image {
 	const char *name, *platform, *user;
 	const struct image_record *record;
 	int hold;
+	enum image_fault fault; /* why it could not be had; IMAGE_FAULTS: not for its own sake */
 };
 
 /* What i->asked asks for, with the job's variables in it; otherwise: if it names none. -1 (EINVAL): what it
@@ -23,7 +25,10 @@ struct worker_image {
 int worker_image_name(struct worker *w, struct worker_image *i, const char *otherwise,
 		      struct err *e) __attribute__((nonnull, warn_unused_result));
 
-/* Have it here. -1: the verdict is set. */
+/* Have it here. -1 with e, and whose fault that is. */
+int worker_image_have(struct worker *w, struct worker_image *i, enum ending *ret, struct err *e)
+	__attribute__((nonnull, warn_unused_result));
+/* The same for the job itself. -1: the verdict is set. */
 int worker_image_get(struct worker *w, struct worker_image *i)
 	__attribute__((nonnull, warn_unused_result));
 
@@ -39,6 +44,10 @@ const char *worker_image_user(const struct worker_image *i)
  * the image's; [""] is none. */
 size_t worker_image_entrypoint(const struct worker_image *i, const char **argv)
 	__attribute__((nonnull));
+
+/* What it runs by itself. As docker does it: an entrypoint of the job's own is not given the image's command. */
+int worker_image_command(const struct worker_image *i, const char *argv[SANDBOX_ARGS + 1],
+			 struct err *e) __attribute__((nonnull, warn_unused_result));
 
 /* Append the image's variables that vars does not have, and a PATH if nobody has one. */
 int worker_image_environ(const struct worker_image *i, const struct vars *vars, struct buf *out,

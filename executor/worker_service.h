@@ -25,7 +25,8 @@ struct worker_services {
 	struct workflow *scope;
 	const struct workflow_container *own, *how;
 	const char *remarks;
-	const char *aliases; /* of all, with spaces between */
+	struct action_image *actions; /* images of actions that are here (worker_flow_image.c) */
+	const char *aliases;          /* of all, with spaces between */
 	uint64_t begun_ms;
 };
 

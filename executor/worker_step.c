@@ -170,7 +170,7 @@ static void send_signal(struct step *s, int sig)
 {
 	struct err e = { 0 };
 	s->sent = sig;
-	if (sandbox_init_signal(s->w->box.init, sig, &e) < 0)
+	if (sandbox_init_signal(s->w->here->init, sig, &e) < 0)
 		log_warn("signal", "err", e.msg, NULL);
 }
 
@@ -204,7 +204,7 @@ static void drain_passed(struct timer *t)
 {
 	struct step *s = of_timer(t, offsetof(struct step, drain));
 	struct err e = { 0 };
-	if (s->asked || s->sent == SIGKILL || sandbox_init_list(s->w->box.init, &e) < 0) {
+	if (s->asked || s->sent == SIGKILL || sandbox_init_list(s->w->here->init, &e) < 0) {
 		pump_close(&s->out, true); /* it was killed and the pipe is open all the same */
 		pump_close(&s->err, true);
 		return;
@@ -233,7 +233,7 @@ static void box_event(void *arg, const struct sandbox_event *ev)
 	} else if (ev->what == SANDBOX_INIT_ERROR && ev->id == 1) {
 		s->refused = true;
 		snprintf(s->problem, sizeof s->problem, "%s%s", ev->text,
-			 s->w->image.record ? " (in the image)" : "");
+			 s->w->here->image->record ? " (in the image)" : "");
 	} else if (ev->what == SANDBOX_INIT_ENDED && ev->id == 1) {
 		s->ended = true;
 		s->spec->code = (int)(ev->signalled ? 128 + ev->code : ev->code);
@@ -295,7 +295,7 @@ static int command(const struct step *s, const char *path, const char **argv, st
 	if (!given)
 		return worker_command(s->w, path, argv, e);
 	for (size_t i = 0; given[i] && i < SANDBOX_ARGS; i++) {
-		argv[i] = s->spec->script ? with_path(s, given[i], path, e) : given[i];
+		argv[i] = s->spec->script[0] ? with_path(s, given[i], path, e) : given[i];
 		if (!argv[i])
 			return -1;
 	}
@@ -333,7 +333,7 @@ static int start(struct step *s, int out, int err, struct err *e)
 		.out = out,
 		.err = err,
 	};
-	return sandbox_init_run(w->box.init, &run, e);
+	return sandbox_init_run(w->here->init, &run, e);
 }
 
 static void prepare_timers(struct step *s)
@@ -362,7 +362,7 @@ static int pump_until_done(struct step *s, struct err *e)
 	while (!s->done) {
 		if (loop_once(w->loop, e) < 0)
 			return -1;
-		if (w->box.dead)
+		if (w->here->dead)
 			return err_set(e, EPIPE, "sandbox: its init has ended");
 		if (w->stop >= s->spec->until && w->stop > seen && !s->ended) {
 			seen = w->stop; /* a harder reason does not wait for a softer one */
@@ -395,12 +395,12 @@ int worker_step_run(struct worker *w, struct worker_step *spec, struct err *e)
 	if (joblog_commit(&w->log, e) < 0 ||
 	    journal_event(&w->journal, e, "step_start", "name", spec->name, NULL) < 0)
 		return -1;
-	w->box.event = box_event;
-	w->box.arg = &s;
+	w->here->event = box_event;
+	w->here->arg = &s;
 	prepare_timers(&s);
 	int r = run(&s, e);
 	w->stepped = true;
-	w->box.event = NULL;
+	w->here->event = NULL;
 	clear_timers(&s);
 	pump_close(&s.out, true);
 	pump_close(&s.err, true);

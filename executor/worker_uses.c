@@ -1,5 +1,5 @@
 /* From `uses:` to who runs it. */
-#include "executor/worker_flow.h"
+#include "executor/worker_flow_image.h"
 #include "executor/worker_remote.h"
 
 #include "base/str.h"
@@ -8,30 +8,35 @@
 #include <string.h>
 #include <strings.h>
 
-/* A kind of `uses:`. prepare: before the first step, may be NULL; run NULL: refused with `why`. */
+/* A kind of `uses:`. prepare: before the first step, may be NULL. */
 struct kind_row {
 	int (*prepare)(struct worker *w, const struct uses *u, struct err *e);
 	action_run *run;
-	const char *why;
 };
 
-/* It is there before the first step. */
+/* It is there before the first step, and with it the image that it runs in. */
 static int prepare_remote(struct worker *w, const struct uses *u, struct err *e)
 {
-	return worker_remote_get(w, u, e) ? 0 : -1;
+	const struct worker_remote *r = worker_remote_get(w, u, e);
+	return r ? worker_action_prepare(w, u, r->root, e) : -1;
+}
+
+static int prepare_image(struct worker *w, const struct uses *u, struct err *e)
+{
+	return flow_image_get(w, u->image, e) ? 0 : -1;
 }
 
 /* One that another action uses is fetched now. */
 static int run_remote(struct action_step *s, struct err *e)
 {
 	const struct worker_remote *r = worker_remote_get(s->w, &s->uses, e);
-	return r ? worker_action_at(s, r->root, s->uses.path, e) : -1;
+	return r ? worker_action_at(s, r->root, e) : -1;
 }
 
 static const struct kind_row kinds[USES_KINDS] = {
-	[USES_LOCAL] = { NULL, worker_action_local, NULL },
-	[USES_REMOTE] = { prepare_remote, run_remote, NULL },
-	[USES_IMAGE] = { NULL, NULL, "an image as an action is not supported yet" },
+	[USES_LOCAL] = { NULL, worker_action_local },
+	[USES_REMOTE] = { prepare_remote, run_remote },
+	[USES_IMAGE] = { prepare_image, worker_action_image },
 };
 
 static const struct action_builtin *builtin_of(const struct uses *u)
@@ -60,6 +65,7 @@ enum ending worker_uses_ending(int code)
 	} rows[] = {
 		{ EOPNOTSUPP, ENDING_UNSUPPORTED },
 		{ EHOSTUNREACH, ENDING_EXTERNAL },
+		{ EREMOTEIO, ENDING_IMAGE },
 		{ EIO, ENDING_INFRA },
 		{ EPIPE, ENDING_INFRA },
 		{ ETIMEDOUT, ENDING_INFRA },
@@ -72,7 +78,7 @@ enum ending worker_uses_ending(int code)
 	return ENDING_CONFIG;
 }
 
-/* For each step that uses something; the verdict is set by the first that fails. */
+/* For each step that uses something; the verdict is set by the first that fails. look NULL: whether it is one. */
 static int each(struct worker *w,
 		int (*look)(struct worker *w, const struct uses *u, struct err *e))
 {
@@ -81,8 +87,8 @@ static int each(struct worker *w,
 		const struct job_text *t = &flow->runs[i].uses;
 		struct err e = { 0 };
 		struct uses u;
-		if (!t->line ||
-		    (uses_parse(t->text, &w->arena, &u, &e) == 0 && look(w, &u, &e) == 0))
+		if (!t->line || (uses_parse(t->text, &w->arena, &u, &e) == 0 &&
+				 (!look || look(w, &u, &e) == 0)))
 			continue;
 		if (e.code == ECANCELED && w->stop)
 			worker_stop_verdict(w);
@@ -94,13 +100,6 @@ static int each(struct worker *w,
 	return 0;
 }
 
-static int check(struct worker *w, const struct uses *u, struct err *e)
-{
-	const struct kind_row *k = &kinds[u->kind];
-	(void)w;
-	return k->run || builtin_of(u) ? 0 : err_set(e, EOPNOTSUPP, "%s", k->why);
-}
-
 static int prepare(struct worker *w, const struct uses *u, struct err *e)
 {
 	const struct kind_row *k = &kinds[u->kind];
@@ -109,7 +108,7 @@ static int prepare(struct worker *w, const struct uses *u, struct err *e)
 
 int worker_uses_check(struct worker *w)
 {
-	return each(w, check);
+	return each(w, NULL);
 }
 
 int worker_uses_prepare(struct worker *w)
@@ -122,7 +121,7 @@ int worker_uses_pre(struct action_step *s, struct err *e)
 	if (s->uses.kind != USES_REMOTE || builtin_of(&s->uses))
 		return 0;
 	const struct worker_remote *r = worker_remote_get(s->w, &s->uses, e);
-	return r ? worker_action_pre(s, r->root, s->uses.path, e) : -1;
+	return r ? worker_action_pre(s, r->root, e) : -1;
 }
 
 static int post_builtin(struct flow_step *step, void *arg, struct err *e)
@@ -159,5 +158,5 @@ int worker_uses_run(struct action_step *s, struct err *e)
 		return -1;
 	if (b)
 		return b->run(s, e);
-	return k->run ? k->run(s, e) : err_set(e, EOPNOTSUPP, "%s", k->why);
+	return k->run(s, e);
 }

@@ -117,6 +117,29 @@ static int take_node(struct workflow_reading *r, const struct yaml_node *runs,
 	return *ret->main.text ? 0 : workflow_fail(r, runs, "an action of node needs `main:`");
 }
 
+/* Only one that is there: nothing is built here. */
+static int take_image(struct workflow_reading *r, const struct yaml_node *runs,
+		      struct job_action *ret)
+{
+	static const char scheme[] = "docker://";
+	const struct yaml_node *v = workflow_member(runs, "image");
+	ret->kind = JOB_ACTION_IMAGE;
+	if (!v || v->kind >= YAML_LIST)
+		return workflow_fail(r, v ? v : runs, "an action of docker needs `image:`");
+	if (!str_starts(v->text, scheme) || !v->text[sizeof scheme - 1])
+		return workflow_refuse(
+			r, v, "an action that is built from a Dockerfile is not supported");
+	ret->image = v->text + sizeof scheme - 1;
+	if (workflow_take_text(r, runs, "entrypoint", &ret->entrypoint) < 0 ||
+	    workflow_take_text(r, runs, "pre-entrypoint", &ret->pre) < 0 ||
+	    workflow_take_text(r, runs, "post-entrypoint", &ret->post) < 0 ||
+	    workflow_take_text(r, runs, "pre-if", &ret->pre_if) < 0 ||
+	    workflow_take_text(r, runs, "post-if", &ret->post_if) < 0 ||
+	    workflow_take_map(r, runs, "env", &ret->env) < 0)
+		return -1;
+	return workflow_take_list(r, runs, "args", &ret->args, &ret->nargs);
+}
+
 static int take_runs(struct workflow_reading *r, const struct yaml_node *root,
 		     struct job_action *ret)
 {
@@ -130,10 +153,9 @@ static int take_runs(struct workflow_reading *r, const struct yaml_node *root,
 		return take_composite(r, runs, ret);
 	if (str_starts(using->text, "node"))
 		return take_node(r, runs, ret);
-	return workflow_refuse(r, using,
-			       strcmp(using->text, "docker") == 0
-				       ? "an action of docker is not supported yet"
-				       : "only composite and node actions are supported");
+	if (strcmp(using->text, "docker") == 0)
+		return take_image(r, runs, ret);
+	return workflow_refuse(r, using, "only composite, node and docker actions are supported");
 }
 
 const struct job_action *action_read(const char *text, size_t n, struct arena *a, struct err *e)
@@ -149,6 +171,7 @@ const struct job_action *action_read(const char *text, size_t n, struct arena *a
 		return NULL;
 	}
 	ret->main.text = ret->pre.text = ret->post.text = "";
+	ret->image = ret->entrypoint.text = "";
 	ret->pre_if.text = ret->post_if.text = "";
 	if (workflow_take_text(&r, root, "name", &name) < 0 || take_inputs(&r, root, ret) < 0 ||
 	    take_outputs(&r, root, ret) < 0 || take_runs(&r, root, ret) < 0)

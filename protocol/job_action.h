@@ -7,7 +7,7 @@
 
 #include "protocol/job_workflow.h"
 
-enum job_action_kind { JOB_ACTION_NODE, JOB_ACTION_COMPOSITE };
+enum job_action_kind { JOB_ACTION_NODE, JOB_ACTION_COMPOSITE, JOB_ACTION_IMAGE };
 
 struct job_input {
 	const char *name, *deprecation; /* deprecation: what who gives it is told */
@@ -23,7 +23,13 @@ struct job_action {
 	struct job_env outputs;     /* COMPOSITE */
 	const struct job_run *runs; /* COMPOSITE: each script has its shell */
 	size_t nruns;
-	struct job_text main, pre, post; /* NODE: files beneath the action, without ".." */
+	/* NODE: files beneath the action, without ".."; IMAGE: pre and post are entrypoints */
+	struct job_text main, pre, post;
+	const char *image;          /* IMAGE: its name */
+	struct job_text entrypoint; /* IMAGE: line 0 its own */
+	const struct job_text *args;
+	struct job_env env;
+	size_t nargs;
 	struct job_text pre_if, post_if;
 	const char *refusal; /* what cannot be done, with its place; "" nothing */
 };

@@ -3,29 +3,7 @@
 
 #include <string.h>
 
-enum { ITEMS_MAX = 64, SERVICES_MAX = 64 };
-
-/* A list of texts, or one alone. */
-static int take_list(struct workflow_reading *r, const struct yaml_node *map, const char *key,
-		     const struct job_text **ret, size_t *ret_n)
-{
-	const struct yaml_node *v = workflow_member(map, key);
-	size_t n = !v ? 0 : v->kind == YAML_LIST ? v->count : 1;
-	if (n > ITEMS_MAX)
-		return workflow_fail(r, v, "there are more than 64 of them");
-	struct job_text *list = arena_array(r->a, n + 1, sizeof *list, r->e);
-	if (!list)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		const struct yaml_node *item = v->kind == YAML_LIST ? v->items[i] : v;
-		if (item->kind >= YAML_LIST)
-			return workflow_fail(r, item, "a text is expected");
-		list[i] = (struct job_text){ item->text, item->line, item->col };
-	}
-	*ret = list;
-	*ret_n = n;
-	return 0;
-}
+enum { SERVICES_MAX = 64 };
 
 static int take_credentials(struct workflow_reading *r, const struct yaml_node *map,
 			    struct job_container *ret)
@@ -45,8 +23,8 @@ static int take_map(struct workflow_reading *r, const struct yaml_node *map,
 	if (workflow_take_text(r, map, "image", &ret->image) < 0 ||
 	    workflow_take_text(r, map, "options", &ret->options) < 0 ||
 	    workflow_take_map(r, map, "env", &ret->env) < 0 ||
-	    take_list(r, map, "ports", &ret->ports, &ret->nports) < 0 ||
-	    take_list(r, map, "volumes", &ret->volumes, &ret->nvolumes) < 0)
+	    workflow_take_list(r, map, "ports", &ret->ports, &ret->nports) < 0 ||
+	    workflow_take_list(r, map, "volumes", &ret->volumes, &ret->nvolumes) < 0)
 		return -1;
 	return take_credentials(r, map, ret);
 }

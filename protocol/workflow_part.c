@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+enum { ITEMS_MAX = 64 };
+
 int workflow_fail(struct workflow_reading *r, const struct yaml_node *at, const char *what)
 {
 	return err_set(r->e, EINVAL, "%u:%u: %s", at->line, at->col, what);
@@ -64,6 +66,27 @@ int workflow_take_map(struct workflow_reading *r, const struct yaml_node *map, c
 						    value->line, value->col };
 	}
 	*ret = (struct job_env){ pairs, v->count };
+	return 0;
+}
+
+int workflow_take_list(struct workflow_reading *r, const struct yaml_node *map, const char *key,
+		       const struct job_text **ret, size_t *ret_n)
+{
+	const struct yaml_node *v = workflow_member(map, key);
+	size_t n = !v ? 0 : v->kind == YAML_LIST ? v->count : 1;
+	if (n > ITEMS_MAX)
+		return workflow_fail(r, v, "there are more than 64 of them");
+	struct job_text *list = arena_array(r->a, n + 1, sizeof *list, r->e);
+	if (!list)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		const struct yaml_node *item = v->kind == YAML_LIST ? v->items[i] : v;
+		if (item->kind >= YAML_LIST)
+			return workflow_fail(r, item, "a text is expected");
+		list[i] = (struct job_text){ item->text, item->line, item->col };
+	}
+	*ret = list;
+	*ret_n = n;
 	return 0;
 }
 

@@ -40,6 +40,11 @@ int workflow_take_text(struct workflow_reading *r, const struct yaml_node *map, 
 int workflow_take_map(struct workflow_reading *r, const struct yaml_node *map, const char *key,
 		      struct job_env *ret) __attribute__((nonnull(1, 3, 4), warn_unused_result));
 
+/* A list of at most 64 texts, or one alone. map may be NULL. */
+int workflow_take_list(struct workflow_reading *r, const struct yaml_node *map, const char *key,
+		       const struct job_text **ret, size_t *ret_n)
+	__attribute__((nonnull(1, 3, 4, 5), warn_unused_result));
+
 /* A list of steps, at most 256. */
 int workflow_take_steps(struct workflow_reading *r, const struct yaml_node *list,
 			const struct job_run **ret, size_t *ret_n)

@@ -81,7 +81,7 @@ void slot_image_box(unsigned number, char out[SLOT_IMAGE_BOX])
 bool slot_image_has_box(int dir)
 {
 	char name[SLOT_IMAGE_BOX];
-	for (unsigned i = 0; i <= GATE_SERVICES; i++) {
+	for (unsigned i = 0; i <= 1; i++) { /* the job's own, and the first beside it */
 		slot_image_box(i, name);
 		if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			return true;

@@ -1,4 +1,5 @@
-/* Services of a slot's job: sandboxes beside the job's own, in its network, ended with its worker. */
+/* Services of a slot's job, and its actions that are images: sandboxes beside the job's own, in its network, ended
+ * with its worker. */
 #ifndef RUNNER_SLOT_SERVICE_H
 #define RUNNER_SLOT_SERVICE_H
 
@@ -11,9 +12,9 @@ struct slot;
 struct sandbox_made;
 
 struct slot_services {
-	int pidfds[GATE_SERVICES]; /* of their inits */
-	unsigned n;
-	bool asked; /* the sandbox that is waited for is a service's */
+	int pidfds[GATE_SERVICES]; /* of their inits; those that have ended may have left */
+	unsigned n, made;          /* made: the number of the last one */
+	bool asked;                /* the sandbox that is waited for is a service's */
 };
 
 /* Answer GATE_SERVICE, now or when the spawner has. -1: malformed. */

@@ -72,14 +72,14 @@ def test_actions_within_actions(home):
 
 def test_actions_that_cannot_be_run(home):
     bad = {"a__action_yml": "runs: {using: docker, image: x}", "b__action_yml": "runs:\n  using: composite\n  steps:\n  - run: x",
-           "c__action_yml": "name: [", "d__action_yml": "runs: {using: composite, steps: [{uses: 'docker://x'}]}",
+           "c__action_yml": "name: [", "d__action_yml": "runs: {using: composite, steps: [{uses: 'docker://127.0.0.1:1/x'}]}",
            "e__action_yml": "runs: {using: node20, main: ../../x}",
            "f__action_yml": "runs: {using: composite, steps: [{shell: sh, run: 'echo ${{ secrets.A }}'}]}"}
     uses = [f"if: always()\nuses: ./{name}" for name in ("a", "b", "c", "d", "e", "f", "none", "link")]
     task = home.steps(files(**bad), "run: ln -s a link", *uses, result="FAILURE")
-    words = ["./a/action.yml: line 1, column 15: an action of docker is not supported yet",
+    words = ["./a/action.yml: line 1, column 30: an action that is built from a Dockerfile is not supported",
              "./b/action.yml: 4:5: a `run:` of an action needs `shell:`", "./c/action.yml: ",
-             "an image as an action is not supported yet", "./e/action.yml: 1:29: a file of the action is expected",
+             "image 127.0.0.1:1/x: ", "./e/action.yml: 1:29: a file of the action is expected",
              "line 1, column 51 of ./f/action.yml", "./none: there is no action.yml and no action.yaml", "./link: "]
     for i, word in enumerate(words):
         assert word in "\n".join(task.rows_of(i + 2)), (word, task.text)

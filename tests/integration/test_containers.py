@@ -43,6 +43,8 @@ def shop(binaries: Any, test_user: Any) -> Iterator[Shop]:
     with Registry() as registry, Registry(LOGIN) as locked, Gitea() as gitea, Courser(binaries, test_user, "user") as courser:
         registry.push("team/server", "1", serve)
         registry.push("plain", "latest", Image([busybox()], {"Env": ["PATH=/bin", "A=image"]}))
+        registry.push("act", "latest", Image([busybox(), layer(*(Entry(name, data=text, mode=0o755) for name, text in ACTS.items()))],
+                                             {"Env": ["PATH=/bin", "WHO=image"], "Entrypoint": ["/act"]}))
         locked.push("own/server", "1", serve)
         yield Shop((registry, locked), gitea, courser)
         courser.stop_all()
@@ -152,3 +154,79 @@ def test_a_port_of_another_number_and_a_volume_of_two(shop):
     assert output(task, 0) == ["> I am command, 1000, main  , -"], task.text
     assert "service db: port 7000 is reached as 7000, not as 7777" in task.text
     assert task.text.count("volume kept: each container has one of its own, which the others do not see") == 1
+
+
+# --- actions that are images ---------------------------------------------------------------------------------------
+
+# Says how it was started and where it is, and to the runner what its arguments are.
+ACT = """#!/bin/sh
+echo "act $# $1|$2|$WHO|$INPUT_WHO|$(id -u)|$PWD|$HOME|$GITHUB_WORKSPACE|$PATH|$STATE_s"
+echo "args=$*" >> $GITHUB_OUTPUT; echo "FROM_ACT=yes" >> $GITHUB_ENV; echo s=kept >> $GITHUB_STATE; echo made > made-by-act
+test -s $GITHUB_EVENT_PATH && cat in-the-tree && touch $HOME/x $RUNNER_TEMP/x && echo ::set-output name=old::$WITH
+"""
+ACTS = {"act": ACT, "pre": "#!/bin/sh\necho pre of it; echo s=early >> $GITHUB_STATE\n", "post": "#!/bin/sh\necho post $STATE_s $#\n"}
+IMAGE_ACTION = """inputs: {who: {default: nobody}, code: {default: '0'}}
+runs:
+  using: docker
+  image: docker://HOST/act
+  args: [-x, "${{ inputs.who }} here"]
+  env: {WITH: "${{ inputs.who }}"}
+  pre-entrypoint: /pre
+  post-entrypoint: /post
+"""
+
+
+def put(path: str, text: str) -> str:
+    return script(f"mkdir -p {path}", f"cat > {path}/action.yml <<'E-O-F'", *text.replace("${{", "${{ '${{' }}").split("\n"), "E-O-F")
+
+
+def test_an_image_as_an_action(shop):
+    task = shop.run(
+        SERVICE, "run: echo of the job > in-the-tree", f"id: a\nuses: docker://{shop.host}/act\nwith: {{args: one 'two three', who: me}}\nenv: {{WITH: step}}",
+        "run: echo '${{ steps.a.outputs.args }} ${{ steps.a.outputs.old }}' $FROM_ACT; cat made-by-act; stat -c %U made-by-act",
+        f"uses: docker://{shop.host}/act\nwith: {{entrypoint: nc db 7000}}", f"uses: docker://{shop.host}/act\nwith: {{entrypoint: sh, args: -c 'exit 7'}}",
+        f"if: failure()\nuses: docker://{shop.host}/act\nwith: {{entrypoint: /nowhere}}", result="FAILURE")
+    rows = task.rows_of(1)
+    assert "act 2 one|two three|image|me|0|/github/workspace|/github/home|/github/workspace|/bin|" in rows, task.text
+    assert "of the job" in rows and output(task, 2)[:2] == ["one two three step yes", "made"]
+    assert any(row.startswith("I am command") for row in task.rows_of(3))
+    assert "##[error]Process completed with exit code 7." in task.rows_of(4)
+    assert "##[error]/nowhere: No such file or directory (in the image)" in task.rows_of(5)
+    assert task.text.count("Pulling image") == 2 and task.lines.index(f"Pulling image {shop.host}/act ...") < task.lines.index("of the job")
+
+
+def test_an_action_of_docker(shop):
+    action = IMAGE_ACTION.replace("HOST", shop.host)
+    task = shop.run(
+        "", "run: echo of the job > in-the-tree", put("act", action), "id: a\nuses: ./act\nwith: {who: me}", "uses: ./act\nwith: {args: other}",
+        "run: echo '${{ steps.a.outputs.args }} ${{ steps.a.outputs.old }}'")
+    assert "act 2 -x|me here|image|me|0|/github/workspace|/github/home|/github/workspace|/bin|" in task.rows_of(2), task.text
+    assert "act 1 other||image|nobody|0|/github/workspace|/github/home|/github/workspace|/bin|" in task.rows_of(3)
+    assert output(task, 4) == ["-x me here me"] and [row for row in task.lines if row.startswith("post ")] == ["post kept 0"] * 2
+    assert "pre of it" not in task.lines
+
+
+def test_an_action_of_docker_from_another_repository(shop, git):
+    repo = git.repo("acts/image", {"action.yml": IMAGE_ACTION.replace("HOST", shop.host), "built/Dockerfile": "FROM x\n",
+                                   "named/action.yml": "runs: {using: docker, image: Dockerfile}\n", "absent/action.yml":
+                                   f"runs: {{using: docker, image: 'docker://{shop.host}/absent'}}\n"})
+    repo.tag("v1")
+    git.public.add("acts/image")
+    task = shop.run("", "run: echo of the job > in-the-tree", f"uses: {git.url}/acts/image@v1\nwith: {{who: me}}")
+    assert task.lines.index("pre of it") < task.lines.index("shell: bash -e {0}") and "act 2 -x|me here|image|me|0|" in "\n".join(task.rows_of(1)), task.text
+    for path, words in (("built", "an action that is built from a Dockerfile is not supported"), ("absent", "MANIFEST_UNKNOWN"),
+                        ("named", "line 1, column 30: an action that is built from a Dockerfile is not supported")):
+        bad = shop.run("", "run: echo never", f"uses: {git.url}/acts/image/{path}@v1", result="FAILURE")
+        assert words in bad.text and "never" not in bad.text, bad.text
+
+
+def test_an_action_of_docker_in_a_container(shop):
+    task = shop.run("    container: HOST/plain\n", "run: echo of the job > in-the-tree", f"uses: docker://{shop.host}/act\nwith: {{args: x}}",
+                    "run: cat made-by-act; echo more > made-by-act; ls /github 2>&1 || true")
+    assert "act 1 x||image||0|/github/workspace|" in "\n".join(task.rows_of(1)), task.text
+    assert output(task, 2)[0] == "made" and "/github: No such file" in task.text
+
+
+def test_a_docker_action_that_takes_too_long(shop):
+    task = shop.run("", f"uses: docker://{shop.host}/act\nwith: {{entrypoint: sleep, args: '60'}}\ntimeout-minutes: 0.01", "if: always()\nrun: echo on", result="FAILURE")
+    assert "longer than 600ms" in task.text and output(task, 1) == ["on"]

@@ -110,8 +110,8 @@ def test_conditions_and_failures(gitea, courser):
 
 
 @pytest.mark.parametrize("body, words", [
-    ("    steps:\n      - run: echo\n      - uses: docker://alpine\n",
-     "line 8, column 15: `uses: docker://alpine`: an image as an action is not supported yet"),
+    ("    steps:\n      - run: echo\n      - uses: docker://127.0.0.1:1/alpine\n",
+     "line 8, column 15: `uses: docker://127.0.0.1:1/alpine`: image 127.0.0.1:1/alpine: "),
     ("    services: x\n    steps:\n      - run: echo\n", "line 6, column 15: `services:` is expected to be a mapping"),
     ("    steps:\n      - run: print(1)\n        shell: cmd\n", "neither bash, sh, python, pwsh nor a command"),
     ("    steps:\n      - run: echo ${{ secrets.A \n", "line 7, column 14 of the workflow"),

@@ -48,6 +48,33 @@ START_TEST(a_composite_action)
 }
 END_TEST
 
+START_TEST(an_action_of_docker)
+{
+	const struct job_action *a = reads(
+		"runs: {using: docker, image: 'docker://a/b:1', args: [x, 2, '${{ y }}'], entrypoint: "
+		"/e, pre-entrypoint: /a, post-entrypoint: /z, post-if: failure(), env: {A: 1}}");
+	ck_assert_msg(a != NULL, "%s", e.msg);
+	ck_assert_int_eq(a->kind, JOB_ACTION_IMAGE);
+	ck_assert_str_eq(a->refusal, "");
+	ck_assert_str_eq(a->image, "a/b:1");
+	ck_assert_uint_eq(a->nargs, 3);
+	ck_assert_str_eq(a->args[1].text, "2");
+	ck_assert_str_eq(a->entrypoint.text, "/e");
+	ck_assert_str_eq(a->main.text, "");
+	ck_assert_str_eq(a->pre.text, "/a");
+	ck_assert_str_eq(a->post.text, "/z");
+	ck_assert_str_eq(a->post_if.text, "failure()");
+	ck_assert_str_eq(a->env.pairs[0].value.text, "1");
+	a = reads("runs: {using: docker, image: 'docker://a'}");
+	ck_assert_uint_eq(a->nargs, 0);
+	ck_assert_uint_eq(a->entrypoint.line, 0);
+	ck_assert_str_eq(a->entrypoint.text, "");
+	ck_assert_ptr_null(reads("runs: {using: docker}"));
+	ck_assert_str_eq(e.msg, "1:7: an action of docker needs `image:`");
+	ck_assert_ptr_null(reads("runs: {using: docker, image: 'docker://a', args: [[x]]}"));
+}
+END_TEST
+
 START_TEST(an_action_of_node)
 {
 	const struct job_action *a = reads(
@@ -71,9 +98,11 @@ struct row {
 
 static const struct row refused[] = {
 	{ "runs: {using: docker, image: Dockerfile}",
-	  "line 1, column 15: an action of docker is not supported yet" },
+	  "line 1, column 30: an action that is built from a Dockerfile is not supported" },
+	{ "runs: {using: docker, image: 'docker://'}",
+	  "line 1, column 30: an action that is built from a Dockerfile is not supported" },
 	{ "runs: {using: python3}",
-	  "line 1, column 15: only composite and node actions are supported" },
+	  "line 1, column 15: only composite, node and docker actions are supported" },
 };
 
 START_TEST(what_is_not_run_has_a_place)
@@ -121,6 +150,7 @@ int main(void)
 	TCase *t = tcase_create("action_read");
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_composite_action);
+	tcase_add_test(t, an_action_of_docker);
 	tcase_add_test(t, an_action_of_node);
 	tcase_add_loop_test(t, what_is_not_run_has_a_place, 0, ROWS(refused));
 	tcase_add_loop_test(t, what_is_no_action_has_a_place, 0, ROWS(wrong));
