@@ -292,10 +292,11 @@ static const char *with_path(const struct step *s, const char *text, const char 
 static int command(const struct step *s, const char *path, const char **argv, struct err *e)
 {
 	const char *const *given = s->spec->argv;
+	bool script = s->spec->script && s->spec->script[0];
 	if (!given)
 		return worker_command(s->w, path, argv, e);
 	for (size_t i = 0; given[i] && i < SANDBOX_ARGS; i++) {
-		argv[i] = s->spec->script[0] ? with_path(s, given[i], path, e) : given[i];
+		argv[i] = script ? with_path(s, given[i], path, e) : given[i];
 		if (!argv[i])
 			return -1;
 	}
