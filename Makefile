@@ -58,7 +58,9 @@ all: $(BINARIES) $(ARCHIVES) ; @: ## build the command and its roles
 
 # Quiet by default: V=1 shows the commands.
 say = $(if $(V),,@echo '  $(1)' $(2);)
-$(BUILD)/sandbox/step.o: ALL_CFLAGS += $(if $(COV),-fno-builtin-execve) # gcov writes before an exec: in a sandbox it cannot
+
+# gcov writes before an exec: from a sandbox it cannot, and says so in the job's log.
+$(BUILD)/sandbox/step.o: ALL_CFLAGS += $(if $(COV),-fno-builtin-execve)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,cc,$<)$(CC) $(ALL_CFLAGS) -fPIE -MMD -MP -c $< -o $@
@@ -133,11 +135,8 @@ check: ## everything, as CI runs it: installs what is missing, then lint to cove
 bench: all $(BENCH) $(TOOLS) ## figures beside their floor and their peers
 	@tests/bench/run $(BUILD)
 
-demo: ## install what is missing, build, and run the main job end to end
-	@contrib/demo/run
-
-deps: ## install the packages that building and testing need (root or sudo)
-	@contrib/deps
+demo: ; @contrib/demo/run ## install what is missing, build, and run the main job end to end
+deps: ; @contrib/deps ## install the packages that building and testing need (root or sudo)
 
 clean distclean: ## remove what was built
 	rm -rf $(BUILD)
@@ -145,6 +144,7 @@ clean distclean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z]*\)[a-z ]*:.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-.PHONY: all flags programs unit corpus integration test fuzz lint check bench demo deps clean distclean help
+.PHONY: all flags programs unit corpus integration test fuzz lint check bench demo deps install uninstall clean distclean help
 .PRECIOUS .DELETE_ON_ERROR: $(BUILD)/%.o # a missing object is made, and one of a test program stays
+include $(dir $(lastword $(MAKEFILE_LIST)))contrib/install.mk
 -include $(patsubst %.o,%.d,$(call obj,$(SRC) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/integration/tools/*.c tests/inside/*.c)))

@@ -82,15 +82,37 @@ static int open_group(const char *path)
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/*
+ * Of our own path that of the unit NAME-jobs.service beside ours, NAME.service, when there is one. In our own
+ * group systemd could start no next supervisor while jobs go on: it puts a unit's process into the unit's
+ * group, where the kernel takes none once groups below it have controllers. Its name is the sign of
+ * delegation: a user's systemd marks none.
+ */
+static bool is_beside(char *own, size_t size)
+{
+	char path[PATH];
+	static const char kind[] = ".service";
+	size_t name = strlen(own) - (str_ends(own, kind) ? sizeof kind - 1 : 0);
+	if ((size_t)snprintf(path, sizeof path, "%.*s-jobs%s", (int)name, own, kind) >= size ||
+	    access(path, W_OK) < 0)
+		return false;
+	memcpy(own, path, strlen(path) + 1);
+	return true;
+}
+
 static int open_own(char *note, size_t size)
 {
 	char path[PATH];
 	struct err e = { 0 };
-	autofd group = own_group(path, sizeof path) < 0 ? -1 : open_group(path);
-	if (group < 0 || !is_delegated(group)) {
+	bool known = own_group(path, sizeof path) == 0,
+	     beside = known && is_beside(path, sizeof path);
+	autofd group = known ? open_group(path) : -1;
+	if (group < 0 || !(beside || is_delegated(group))) {
 		snprintf(note, size, "no delegated cgroup v2");
 		return -1;
 	}
+	if (beside)
+		return fd_take(&group);
 	if (mkdirat(group, "supervisor", 0755) < 0 && errno != EEXIST)
 		err_sys(&e, "supervisor");
 	else if (write_to(group, "supervisor/cgroup.procs", "0", &e) == 0)
@@ -134,15 +156,17 @@ void cgroup_open(struct cgroup *g, const char *where, uint64_t id)
 bool cgroup_expect(const char *where, char *note, size_t size)
 {
 	char path[PATH], list[VALUE * 4] = "";
+	bool named = where[0] == '/';
 	snprintf(path, sizeof path, "%s", where);
 	snprintf(note, size, "no delegated cgroup v2");
 	if (strcmp(where, "off") == 0)
 		snprintf(note, size, "cgroups are off");
-	if (strcmp(where, "off") == 0 || (where[0] != '/' && own_group(path, sizeof path) < 0))
+	if (strcmp(where, "off") == 0 || (!named && own_group(path, sizeof path) < 0))
 		return false;
+	named = named || is_beside(path, sizeof path);
 	autofd group = open_group(path);
 	autofd file = group < 0 ? -1 : openat(group, "cgroup.controllers", O_RDONLY | O_CLOEXEC);
-	if (file < 0 || (where[0] != '/' && !is_delegated(group)))
+	if (file < 0 || (!named && !is_delegated(group)))
 		return false;
 	snprintf(note, size, "cgroup v2 without memory");
 	return read(file, list, sizeof list - 1) > 0 && strstr(list, controllers[CGROUP_MEMORY]);

@@ -62,8 +62,9 @@ static const struct config_key file_keys[] = {
 	    .doc = "How much room there must be on the disks of state_dir and cache_dir before a job is "
 		   "accepted; with less the runner waits and says so. 0: jobs are accepted anyway."),
 	KEY("cgroup", LINE, cgroup, .standard = "auto",
-	    .doc = "The cgroup (version 2) below which each job gets one: auto, our own where systemd "
-		   "delegates it; off; or the absolute path of one."),
+	    .doc = "The cgroup (version 2) below which each job gets one: auto, that of the unit "
+		   "courser-jobs.service beside ours, else our own where systemd delegates it; off; or the "
+		   "absolute path of one."),
 	KEY("id_base", COUNT, id_base, .min = 65536, .max = 4000000000, .standard = "1879048192",
 	    .doc = "Root only: the first of the user and group ids that roles and jobs run as."),
 };

@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "runner/cgroup.h"
 #include "runner/state.h"
 
 #include <errno.h>
@@ -75,32 +76,16 @@ static void check_seccomp(struct doctor *d)
 		doctor_say(d, "seccomp", DOCTOR_FAIL, "this kernel has no seccomp filters");
 }
 
-/* The cgroup of version 2 that we are in, as a path; "" for none. */
-static void own_cgroup(char *out, size_t size)
-{
-	autobuf b = BUF(64 << 10);
-	struct err e = { 0 };
-	out[0] = '\0';
-	if (fd_read_file("/proc/self/cgroup", &b, &e) < 0)
-		return;
-	const char *line = strstr(buf_cstr(&b), "0::/");
-	if (line && (line == buf_cstr(&b) || line[-1] == '\n'))
-		snprintf(out, size, "/sys/fs/cgroup%.*s", (int)strcspn(line + 3, "\n"), line + 3);
-}
-
 static void check_cgroup(struct doctor *d)
 {
-	char own[PATH - 64], file[PATH];
-	own_cgroup(own, sizeof own);
-	snprintf(file, sizeof file, "%s/cgroup.procs", own);
-	if (access("/sys/fs/cgroup/cgroup.controllers", R_OK) < 0)
-		doctor_say(d, "cgroup", DOCTOR_WARN,
-			   "no cgroup v2: jobs are limited by rlimits only");
-	else if (!own[0] || access(file, W_OK) < 0)
-		doctor_say(d, "cgroup", DOCTOR_WARN,
-			   "v2, not delegated (Delegate=yes): jobs are limited by rlimits only");
+	char note[TEXT / 2];
+	if (cgroup_expect(d->config ? d->config->cgroup : "auto", note, sizeof note))
+		doctor_say(d, "cgroup", DOCTOR_OK, "v2, delegated");
 	else
-		doctor_say(d, "cgroup", DOCTOR_OK, "v2, delegated at %s", own);
+		doctor_say(
+			d, "cgroup", DOCTOR_WARN,
+			"%s here, memory is sampled; a daemon that its systemd unit started has one",
+			note);
 }
 
 static void check_memlock(struct doctor *d)
